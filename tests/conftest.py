@@ -1,0 +1,75 @@
+"""What every test file may rely on: settings of the frameworks, and where the data lies."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+import lasport
+
+# Before any test imports a framework. The tests compare numbers on the CPU: a GPU rounds otherwise,
+# and two workers would fight over its memory.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# A ~/.keras/keras.json may name another backend.
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+# The same examples in every run, and no verdict that depends on how busy the machine is.
+settings.register_profile("lasport", derandomize=True, deadline=None, database=None)
+settings.load_profile("lasport")
+
+HERE = Path(__file__).parent
+
+RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """Return the directory of the records that real Lasagne made."""
+    return HERE / "golden"
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """Return the directory of public files, which is not part of the project."""
+    path = Path(os.environ.get("LASPORT_CORPUS", HERE.parent.parent / "shared" / "corpus"))
+    if not path.is_dir():
+        pytest.skip(f"no corpus of public files at {path}; LASPORT_CORPUS can name another place")
+    return path
+
+
+@pytest.fixture(scope="session")
+def run_python() -> RunPython:
+    """Return a function that runs Python in a fresh process, with the lasport under test."""
+    # Not the checkout's: pytest tests the lasport that it imports, which may be the installed one.
+    package_parent = str(Path(lasport.__file__).parent.parent)
+
+    def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": package_parent},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(autouse=True)
+def _keras_starts_in_float32() -> Iterator[None]:
+    """Keep a test that computes in float64 from changing the tests after it."""
+    yield
+    # Not imported here: many tests need no framework.
+    keras = sys.modules.get("keras")
+    if keras is not None:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")

@@ -1,0 +1,108 @@
+"""What needs no framework works where none can be imported, each check in a fresh process."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+
+import pytest
+
+import lasport
+from lasport import demo
+
+# Prepended to every program: as if the four were not installed.
+BLOCK = """
+import importlib.abc
+import sys
+
+
+class Blocker(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"tensorflow", "keras", "theano", "lasagne"}:
+            raise ImportError(f"blocked: {name}")
+        return None
+
+
+sys.meta_path.insert(0, Blocker())
+"""
+
+IMPORT_EACH = """
+import importlib
+import json
+
+blocked = {}
+for name in NAMES:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        blocked[name] = str(error)
+print(json.dumps(blocked))
+"""
+
+# Modules that import a framework at module level, and why they may.
+NEED_A_FRAMEWORK = {
+    "lasport.keras_layers": "defines subclasses of keras.layers.Layer",
+    "lasport.targets.keras_model": "builds the keras.Model",
+}
+
+WITHOUT_FRAMEWORK = {
+    "import lasport": "import lasport",
+    "lasport --help": "from lasport.cli import main; main(['--help'])",
+    "lasport --version": "from lasport.cli import main; main(['--version'])",
+    "lasport inspect": "from lasport.cli import main; sys.exit(main(['inspect', NET]))",
+    "lasport.load": "import lasport; lasport.load(NET).param_values()",
+}
+
+
+def needs_a_framework(name: str) -> bool:
+    return any(name == known or name.startswith(f"{known}.") for known in NEED_A_FRAMEWORK)
+
+
+@pytest.fixture(scope="module")
+def blocked_imports(run_python, tmp_path_factory) -> dict[str, str]:
+    """Return, per submodule that cannot be imported without a framework, the error."""
+    names = ["lasport"]
+    names += [module.name for module in pkgutil.walk_packages(lasport.__path__, "lasport.")]
+    program = f"{BLOCK}\nNAMES = {names!r}\n{IMPORT_EACH}"
+    result = run_python("-c", program, cwd=tmp_path_factory.mktemp("bare"))
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_the_blocker_blocks(run_python, tmp_path):
+    for framework in ("tensorflow", "keras", "theano", "lasagne"):
+        result = run_python("-c", f"{BLOCK}\nimport {framework}", cwd=tmp_path)
+        assert f"blocked: {framework}" in result.stderr
+
+
+def test_every_other_submodule_imports_without_a_framework(blocked_imports):
+    surprises = {
+        name: error for name, error in blocked_imports.items() if not needs_a_framework(name)
+    }
+    assert surprises == {}
+
+
+@pytest.mark.parametrize("name", NEED_A_FRAMEWORK)
+def test_the_list_of_exceptions_is_true(name, blocked_imports):
+    assert "blocked: " in blocked_imports[name]
+
+
+@pytest.mark.parametrize("program", WITHOUT_FRAMEWORK.values(), ids=WITHOUT_FRAMEWORK)
+def test_works_without_a_framework(program, run_python, tmp_path):
+    net = str(demo.paths().net)
+    result = run_python("-c", f"{BLOCK}\nNET = {net!r}\n{program}", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "blocked: " not in result.stderr
+
+
+def test_inspect_loads_no_framework_where_they_are_installed(run_python, tmp_path):
+    program = f"""
+import sys
+from lasport.cli import main
+
+status = main(["inspect", {str(demo.paths().net)!r}])
+loaded = {{"tensorflow", "keras", "theano", "lasagne"}} & set(sys.modules)
+sys.exit(status or bool(loaded))
+"""
+    result = run_python("-c", program, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
