@@ -1,0 +1,488 @@
+"""The probe: what the real Lasagne computes for one net, as the arrays of a parity record.
+
+This one file is all that a legacy environment needs: it runs on Python 2.7 to 3.11 with numpy,
+theano and lasagne. It is the definition of what a record holds, too::
+
+    python probe.py NET.pkl OUT.npz [--inputs IN.npz] [--seed N] [--passes 5]
+    python probe.py CASES.py:NAME OUT.npz
+
+``NET.pkl`` is a pickled output layer, or a list, tuple or dict of them; unpickling runs whatever
+the file says, so it must be one that is trusted. ``IN.npz`` holds ``inputs/I`` and, if wanted,
+``batches/P/I``, as every record does. ``CASES.py`` defines ``build(NAME)``, which returns a net, and
+``arguments(NAME)``, keyword arguments of `probe_layers`.
+
+Keys of a record (an npz without pickled objects; Lasagne's shapes and axis order throughout):
+
+=================================  ============================================================
+``meta``                           JSON text: see `describe`
+``inputs/I``                       what input layer I is fed
+``params/N``                       parameters, in ``get_all_params`` order, before anything ran
+``inference/layers/K``             output of layer K, in ``get_all_layers`` order, deterministic
+``inference/outputs/J``            output of output layer J
+``training/layers/K``, ``.../J``   the same with ``deterministic=False``
+``training/masks/K/D``             sample D that stochastic layer K drew in that training pass
+``batches/P/I``                    what input layer I is fed in training pass P = 1, 2, ...
+``training/params/P/N``            parameters after the passes 1 to P, starting from ``params/N``
+``passes/P/masks/K/D``             what layer K drew in pass P
+``cotangents/J``                   random weights of output J in the scalar that is differentiated
+``inference/grads/N``,             gradient of ``sum_J sum(cotangents/J * outputs/J)`` with respect
+``training/grads/N``               to trainable parameter N; training: with ``training/masks``
+``inference/input_grads/I``, ...   the same with respect to input I, if that is floating point
+=================================  ============================================================
+
+A training pass evaluates the outputs only: what moves the parameters is the layers' own default
+updates (the running averages of batch normalization), no optimizer.
+"""
+# The file runs on Python 2.7 too, so its types stand in comments and it uses no newer syntax.
+
+from __future__ import print_function
+
+import argparse
+import contextlib
+import json
+import os
+import pickle
+import sys
+import zipfile
+from io import BytesIO
+
+import numpy as np
+
+MYPY = False
+if MYPY:
+    from collections.abc import Iterator, Sequence  # noqa: F401 - in type comments, unseen by ruff
+    from typing import Any
+
+    Array = np.ndarray[Any, np.dtype[Any]]
+    # Lasagne's layers and Theano's variables: no type information is published for either.
+    Layer = Any
+    Variable = Any
+    Net = Any
+
+FORMAT = 1
+PASSES = 5
+MODES = (("inference", True), ("training", False))
+
+# Random values are multiples of this: they are exact in float32 too (up to 64 in magnitude), so one
+# record serves comparisons in both precisions, and ties between them stay improbable.
+GRID = 2.0**-18
+
+SAMPLERS = ("binomial", "uniform", "normal", "multinomial", "choice")
+
+# Python mode without rewriting takes 0.1 s where compiling takes many, and gives the same bits on
+# every machine. Tracebacks in graphs would put paths into whatever is pickled afterwards.
+FLAGS = (
+    "device=cpu,force_device=True,cxx=,optimizer=None,blas.ldflags=,blas__ldflags=,"
+    "traceback.limit=0,traceback__limit=0,"
+    "experimental.unpickle_gpu_on_cpu=True,experimental__unpickle_gpu_on_cpu=True"
+)
+
+
+class Recorder(object):
+    """A layer's random stream that keeps every sample it hands out."""
+
+    def __init__(self, stream, samples):
+        # type: (Any, list[Variable]) -> None
+        self.stream = stream
+        self.samples = samples
+
+    def __getattr__(self, name):
+        # type: (str) -> Any
+        sampler = getattr(self.stream, name)
+        if name not in SAMPLERS:
+            return sampler
+
+        def draw(*args, **kwargs):
+            # type: (*Any, **Any) -> Variable
+            sample = sampler(*args, **kwargs)
+            self.samples.append(sample)
+            return sample
+
+        return draw
+
+
+def list_outputs(net):
+    # type: (Net) -> list[Layer]
+    """Return the output layers of what a user pickled: a layer, or a list, tuple or dict of them.
+
+    A dict often names every layer of a net: its outputs are those that feed none of the others.
+    """
+    from lasagne.layers import get_all_layers
+
+    if not isinstance(net, dict):
+        return list(net) if isinstance(net, (list, tuple)) else [net]
+    named = list(net.values())
+    return [
+        layer
+        for layer in named
+        if not any(layer in get_all_layers(other) for other in named if other is not layer)
+    ]
+
+
+def choose_input_shapes(layers, sources):
+    # type: (Sequence[Layer], Sequence[Layer]) -> list[tuple[int, ...]]
+    """Return a full shape for every input layer: open sizes become odd and unlike all others."""
+    taken = set(size for layer in layers for size in layer.output_shape)
+    free = (size for size in range(3, 10**6, 2) if size not in taken)
+    batch = next((s.shape[0] for s in sources if s.shape and s.shape[0] is not None), None)
+    batch = next(free) if batch is None else batch
+    return [
+        tuple(
+            size if size is not None else batch if axis == 0 else next(free)
+            for axis, size in enumerate(source.shape)
+        )
+        for source in sources
+    ]
+
+
+def draw_values(rng, shape, dtype, grid=GRID):
+    # type: (np.random.RandomState, tuple[int, ...], str, float) -> Array
+    """Draw asymmetric random values: mean and scale differ from channel to channel (axis 1).
+
+    Integers are 0 or 1, the only indices that every embedding of two rows or more accepts.
+    """
+    if np.dtype(dtype).kind in "iub":
+        return rng.randint(0, 2, size=shape).astype(dtype)
+    channels = shape[1] if len(shape) > 1 else 1
+    per_channel = (channels,) + (1,) * (len(shape) - 2)
+    scale = np.linspace(0.5, 1.5, channels).reshape(per_channel)
+    mean = np.linspace(-0.4, 0.8, channels).reshape(per_channel)
+    values = rng.standard_normal(size=shape) * scale + mean
+    return (np.round(values / grid) * grid).astype(dtype)
+
+
+@contextlib.contextmanager
+def seeded_streams(layers, seed):
+    # type: (Sequence[Layer], int) -> Iterator[dict[int, list[Variable]]]
+    """Record what stochastic layers draw, from streams seeded by layer index; then restore them."""
+    stochastic = dict((k, layer) for k, layer in enumerate(layers) if hasattr(layer, "_srng"))
+    own = dict((k, layer._srng) for k, layer in stochastic.items())
+    samples = dict((k, []) for k in stochastic)  # type: dict[int, list[Variable]]
+    try:
+        for k, layer in stochastic.items():
+            layer._srng = Recorder(type(own[k])(seed + k + 1), samples[k])
+        yield samples
+    finally:
+        for k, layer in stochastic.items():
+            layer._srng = own[k]
+
+
+class Pass(object):
+    """The net in one mode: a function that evaluates all layers and applies their updates."""
+
+    def __init__(self, layers, sources, deterministic, seed):
+        # type: (Sequence[Layer], Sequence[Layer], bool, int) -> None
+        import theano
+        from lasagne.layers import get_output
+
+        with seeded_streams(layers, seed) as samples:
+            self.values = get_output(list(layers), deterministic=deterministic)
+        self.inputs = [source.input_var for source in sources]
+        self.masks = [
+            ("masks/%d/%d" % (k, d), sample)
+            for k in sorted(samples)
+            for d, sample in enumerate(samples[k])
+        ]
+        self.function = theano.function(
+            self.inputs,
+            self.values + [sample for _, sample in self.masks],
+            on_unused_input="ignore",
+        )
+
+    def run(self, arrays):
+        # type: (Sequence[Array]) -> tuple[list[Array], dict[str, Array]]
+        """Return the values of all layers, and the masks by key."""
+        results = self.function(*arrays)
+        count = len(self.values)
+        names = [key for key, _ in self.masks]
+        return results[:count], dict(zip(names, results[count:]))
+
+    def gradients(self, outputs, wrt, arrays, cotangents, masks):
+        # type: (Sequence[int], Sequence[Variable], Sequence[Array], Sequence[Array], dict[str, Array]) -> list[Array]
+        """Differentiate ``sum_J sum(cotangent_J * output_J)`` at given inputs and masks."""
+        import theano
+
+        values = [self.values[k] for k in outputs]
+        weights = [value.type() for value in values]
+        cost = sum((weight * value).sum() for weight, value in zip(weights, values))
+        # Samples become inputs: this is the pass that drew them, and not a fresh one.
+        function = theano.function(
+            self.inputs + weights + [sample for _, sample in self.masks],
+            theano.grad(cost, list(wrt), disconnected_inputs="ignore"),
+            no_default_updates=True,
+            on_unused_input="ignore",
+        )
+        results = function(*(list(arrays) + list(cotangents) + [masks[k] for k, _ in self.masks]))
+        return list(results)
+
+
+def shared_variables(expression):
+    # type: (Variable) -> list[Variable]
+    """Return the shared variables that a parameter, itself one or an expression, consists of."""
+    from lasagne import utils
+
+    collect = getattr(utils, "collect_shared_vars", None)  # Lasagne 0.1: no expressions
+    return [expression] if collect is None else list(collect(expression))
+
+
+def describe_params(layers, params):
+    # type: (Sequence[Layer], Sequence[Variable]) -> list[dict[str, Any]]
+    """Return name, tags and owners ([layer index, attribute], first owner first) of parameters."""
+    found = dict((param, {"tags": set(), "owners": []}) for param in params)  # type: dict[Any, dict[str, Any]]
+    for k, layer in enumerate(layers):
+        for expression, tags in layer.params.items():
+            names = sorted(name for name, value in vars(layer).items() if value is expression)
+            for param in shared_variables(expression):
+                found[param]["tags"] |= set(tags)
+                found[param]["owners"].append([k, names[0] if names else None])
+    return [
+        {"name": p.name, "tags": sorted(found[p]["tags"]), "owners": found[p]["owners"]}
+        for p in params
+    ]
+
+
+def describe(layers, params, sources, outputs):
+    # type: (Sequence[Layer], Sequence[Variable], Sequence[Layer], Sequence[Layer]) -> dict[str, Any]
+    """Return the part of ``meta`` that names things; layers are referred to by their index K."""
+    import lasagne
+    import theano
+
+    def incoming(layer):
+        # type: (Layer) -> list[int]
+        feeding = getattr(layer, "input_layers", [getattr(layer, "input_layer", None)])
+        return [layers.index(other) for other in feeding if other is not None]
+
+    return {
+        "format": FORMAT,
+        "python": "%d.%d.%d" % sys.version_info[:3],
+        "numpy": np.__version__,
+        "theano": str(theano.__version__),
+        "lasagne": str(lasagne.__version__),
+        "floatX": str(theano.config.floatX),
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": "%s.%s" % (type(layer).__module__, type(layer).__name__),
+                "incoming": incoming(layer),
+                "output_shape": list(layer.output_shape),
+            }
+            for layer in layers
+        ],
+        "params": describe_params(layers, params),
+        "inputs": [layers.index(source) for source in sources],
+        "outputs": [layers.index(output) for output in outputs],
+    }
+
+
+def add_gradients(record, forward, outputs, params, passed):
+    # type: (dict[str, Array], dict[str, Pass], Sequence[int], list[tuple[int, Variable]], Sequence[Array]) -> str | None
+    """Add the gradients of both modes to a record; say why where Theano has none."""
+    import theano
+
+    cotangents = [record["cotangents/%d" % j] for j in range(len(outputs))]
+    inputs = [
+        (i, variable)
+        for i, variable in enumerate(forward["training"].inputs)
+        if variable.dtype.startswith("float")
+    ]
+    keys = ["grads/%d" % n for n, _ in params] + ["input_grads/%d" % i for i, _ in inputs]
+    wrt = [variable for _, variable in list(params) + inputs]
+    if not wrt:
+        return "neither trainable parameters nor floating point inputs"
+    found = {}
+    for mode, _ in MODES:
+        prefix = mode + "/masks/"
+        masks = dict((k[len(mode) + 1 :], v) for k, v in record.items() if k.startswith(prefix))
+        try:
+            gradients = forward[mode].gradients(outputs, wrt, passed, cotangents, masks)
+        except (NotImplementedError, theano.gradient.NullTypeGradError) as error:
+            reason = str(error).strip().splitlines()
+            return "%s: %s" % (type(error).__name__, reason[0] if reason else "no gradient")
+        found.update(("%s/%s" % (mode, key), value) for key, value in zip(keys, gradients))
+    record.update(found)
+    return None
+
+
+def probe_layers(net, inputs=None, batches=None, seed=0, passes=PASSES, grid=GRID, command=""):
+    # type: (Net, Sequence[Array] | None, Sequence[Sequence[Array]] | None, int, int, float, str) -> dict[str, Array]
+    """Run a net of live Lasagne layers in both modes; leave it as it was.
+
+    Parameters
+    ----------
+    net : Layer, or list, tuple or dict of Layer
+        The output layer or layers.
+    inputs : sequence of array, optional
+        One array for each input layer, in ``get_all_layers`` order; drawn from `seed` if missing.
+    batches : sequence of sequence of array, optional
+        For each training pass one array for each input layer; drawn from `seed` if missing.
+    seed : int
+        Seeds inputs, batches, cotangents, and the streams of stochastic layers.
+    passes : int
+        How many training passes to make, if `batches` is missing.
+    grid : float
+        Drawn inputs are multiples of it; a coarse one makes ties and exact zeros.
+    command : str
+        What to note as the command, without any path.
+
+    Returns
+    -------
+    dict of str to array
+        The record; see the module's docstring for its keys.
+    """
+    from lasagne.layers import InputLayer, get_all_layers, get_all_params
+
+    outputs = list_outputs(net)
+    layers = get_all_layers(outputs)
+    params = get_all_params(outputs)
+    sources = [layer for layer in layers if isinstance(layer, InputLayer)]
+    rng = np.random.RandomState(seed)
+
+    def draw_inputs():
+        # type: () -> list[Array]
+        shapes = choose_input_shapes(layers, sources)
+        dtypes = [source.input_var.dtype for source in sources]
+        return [draw_values(rng, shape, dtype, grid) for shape, dtype in zip(shapes, dtypes)]
+
+    passed = draw_inputs() if inputs is None else list(inputs)
+    batches = [draw_inputs() for _ in range(passes)] if batches is None else batches
+    meta = describe(layers, params, sources, outputs)
+    meta.update(seed=seed, passes=len(batches), grid=grid, command=command)
+    record = dict(("inputs/%d" % i, value) for i, value in enumerate(passed))
+    before = [param.get_value() for param in params]
+    record.update(("params/%d" % n, value) for n, value in enumerate(before))
+    try:
+        forward = {}
+        for mode, deterministic in MODES:
+            forward[mode] = Pass(layers, sources, deterministic, seed)
+            values, masks = forward[mode].run(passed)
+            record.update(("%s/layers/%d" % (mode, k), value) for k, value in enumerate(values))
+            for j, k in enumerate(meta["outputs"]):
+                record["%s/outputs/%d" % (mode, j)] = values[k]
+            record.update(("%s/%s" % (mode, key), mask) for key, mask in masks.items())
+        restore(params, before)
+        for p, batch in enumerate(batches, 1):
+            _, masks = forward["training"].run(batch)
+            record.update(("batches/%d/%d" % (p, i), value) for i, value in enumerate(batch))
+            record.update(("passes/%d/%s" % (p, key), mask) for key, mask in masks.items())
+            for n, param in enumerate(params):
+                record["training/params/%d/%d" % (p, n)] = param.get_value()
+        restore(params, before)
+        for j in range(len(outputs)):
+            output = record["inference/outputs/%d" % j]
+            record["cotangents/%d" % j] = draw_values(rng, output.shape, str(output.dtype))
+        trainable = [
+            (n, param) for n, param in enumerate(params) if "trainable" in meta["params"][n]["tags"]
+        ]
+        meta["no_gradient"] = add_gradients(record, forward, meta["outputs"], trainable, passed)
+    finally:
+        restore(params, before)
+    text = json.dumps(meta, sort_keys=True)
+    record["meta"] = np.array(text.decode("ascii") if isinstance(text, bytes) else text)
+    return dict((key, np.array(value, order="C")) for key, value in record.items())
+
+
+def restore(params, values):
+    # type: (Sequence[Variable], Sequence[Array]) -> None
+    """Give shared variables their values back."""
+    for param, value in zip(params, values):
+        param.set_value(value)
+
+
+def save_record(path, record):
+    # type: (str, dict[str, Array]) -> None
+    """Write a record as npz: the same record gives the same bytes, and never half a file."""
+    partial = path + ".partial"
+    try:
+        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+            for key in sorted(record):
+                buffer = BytesIO()
+                np.lib.format.write_array(buffer, record[key], allow_pickle=False)
+                member = zipfile.ZipInfo(key + ".npy", (1980, 1, 1, 0, 0, 0))
+                member.compress_type = zipfile.ZIP_DEFLATED
+                member.external_attr = 0o644 << 16
+                archive.writestr(member, buffer.getvalue())
+        if os.name == "nt" and os.path.exists(path):  # Python 2.7 has no os.replace
+            os.remove(path)
+        os.rename(partial, path)
+    finally:
+        if os.path.exists(partial):
+            os.remove(partial)
+
+
+def load_net(path):
+    # type: (str) -> Net
+    """Unpickle a trusted net, and set floatX to the widest dtype of its parameters."""
+    import theano
+    from lasagne.layers import get_all_params
+
+    sys.setrecursionlimit(50000)  # graphs nest deeply
+    with open(path, "rb") as stream:
+        # Python 2's byte strings, and the arrays in them, read as latin-1 by Python 3.
+        options = {} if sys.version_info[0] == 2 else {"encoding": "latin1"}  # type: dict[str, Any]
+        net = pickle.load(stream, **options)
+    dtypes = [np.dtype(param.dtype) for param in get_all_params(list_outputs(net))]
+    floating = [dtype for dtype in dtypes if dtype.kind == "f"]
+    if floating:
+        theano.config.floatX = str(max(floating, key=lambda dtype: dtype.itemsize))
+    return net
+
+
+def load_case(path, name):
+    # type: (str, str) -> tuple[Net, dict[str, Any]]
+    """Build the named net of a Python file that defines ``build`` and ``arguments``."""
+    folder, filename = os.path.split(os.path.abspath(path))
+    sys.path.insert(0, folder)
+    module = __import__(os.path.splitext(filename)[0])
+    return module.build(name), module.arguments(name)
+
+
+def read_inputs(path):
+    # type: (str) -> dict[str, Any]
+    """Return the ``inputs/I`` and ``batches/P/I`` of an npz as arguments of `probe_layers`."""
+    with np.load(path, allow_pickle=False) as archive:
+        keys = [key.split("/") for key in archive.files]
+        count = sum(key[0] == "inputs" for key in keys)
+        passes = len(set(key[1] for key in keys if key[0] == "batches"))
+        found = {"inputs": [archive["inputs/%d" % i] for i in range(count)]}  # type: dict[str, Any]
+        if passes:
+            found["batches"] = [
+                [archive["batches/%d/%d" % (p, i)] for i in range(count)]
+                for p in range(1, passes + 1)
+            ]
+        return found
+
+
+def main(argv=None):
+    # type: (Sequence[str] | None) -> int
+    """Probe one net and write its record."""
+    parser = argparse.ArgumentParser(description="Record what the real Lasagne computes for a net.")
+    parser.add_argument("net", help="NET.pkl, or CASES.py:NAME")
+    parser.add_argument("out", help="the record to write, an npz")
+    parser.add_argument("--inputs", help="npz with inputs/I and, if wanted, batches/P/I")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--passes", type=int)
+    options = parser.parse_args(argv)
+    # Later flags win: the user's own.
+    os.environ["THEANO_FLAGS"] = ",".join([FLAGS, os.environ.get("THEANO_FLAGS", "")])
+
+    path, _, name = options.net.rpartition(":")
+    if path.endswith(".py"):
+        net, arguments = load_case(path, name)
+    else:
+        net, arguments = load_net(options.net), {}
+    shown = ["probe.py", os.path.basename(options.net), "OUT.npz"]
+    for option in ("seed", "passes"):
+        value = getattr(options, option)
+        if value is not None:
+            arguments[option] = value
+            shown += ["--" + option, str(value)]
+    if options.inputs is not None:
+        arguments.update(read_inputs(options.inputs))
+        shown += ["--inputs", "IN.npz"]
+    arguments.setdefault("command", " ".join(shown))
+    save_record(options.out, probe_layers(net, **arguments))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
