@@ -8,8 +8,8 @@ theano and lasagne. It is the definition of what a record holds, too::
 
 ``NET.pkl`` is a pickled output layer, or a list, tuple or dict of them; unpickling runs whatever
 the file says, so it must be one that is trusted. ``IN.npz`` holds ``inputs/I`` and, if wanted,
-``batches/P/I``, as every record does. ``CASES.py`` defines ``build(NAME)``, which returns a net, and
-``arguments(NAME)``, keyword arguments of `probe_layers`.
+``batches/P/I``, as every record does. ``CASES.py`` defines ``build(NAME)``, which returns a net,
+and ``arguments(NAME)``, keyword arguments of `probe_layers`.
 
 Keys of a record (an npz without pickled objects; Lasagne's shapes and axis order throughout):
 
@@ -147,8 +147,9 @@ def draw_values(rng, shape, dtype, grid=GRID):
     per_channel = (channels,) + (1,) * (len(shape) - 2)
     scale = np.linspace(0.5, 1.5, channels).reshape(per_channel)
     mean = np.linspace(-0.4, 0.8, channels).reshape(per_channel)
-    values = rng.standard_normal(size=shape) * scale + mean
-    return (np.round(values / grid) * grid).astype(dtype)
+    values = rng.standard_normal(size=shape) * scale + mean  # type: Array
+    values = np.round(values / grid) * grid
+    return values.astype(dtype)
 
 
 @contextlib.contextmanager
@@ -289,7 +290,7 @@ def add_gradients(record, forward, outputs, params, passed):
     wrt = [variable for _, variable in list(params) + inputs]
     if not wrt:
         return "neither trainable parameters nor floating point inputs"
-    found = {}
+    found = {}  # type: dict[str, Array]
     for mode, _ in MODES:
         prefix = mode + "/masks/"
         masks = dict((k[len(mode) + 1 :], v) for k, v in record.items() if k.startswith(prefix))
@@ -377,7 +378,7 @@ def probe_layers(net, inputs=None, batches=None, seed=0, passes=PASSES, grid=GRI
     finally:
         restore(params, before)
     text = json.dumps(meta, sort_keys=True)
-    record["meta"] = np.array(text.decode("ascii") if isinstance(text, bytes) else text)
+    record["meta"] = np.array(text.encode("ascii").decode("ascii"))  # unicode in Python 2 too
     return dict((key, np.array(value, order="C")) for key, value in record.items())
 
 
@@ -396,7 +397,9 @@ def save_record(path, record):
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
             for key in sorted(record):
                 buffer = BytesIO()
-                np.lib.format.write_array(buffer, record[key], allow_pickle=False)
+                np.lib.format.write_array(  # type: ignore[no-untyped-call] # numpy has no types
+                    buffer, record[key], allow_pickle=False
+                )
                 member = zipfile.ZipInfo(key + ".npy", (1980, 1, 1, 0, 0, 0))
                 member.compress_type = zipfile.ZIP_DEFLATED
                 member.external_attr = 0o644 << 16

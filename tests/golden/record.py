@@ -22,10 +22,11 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path[:0] = [HERE, os.path.join(ROOT, "lasport", "oracles")]
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(ROOT, "lasport", "oracles"))
 
-import probe
-from cases import CASES, arguments, build, seed
+import probe  # noqa: E402 - found in the folders just named
+from cases import CASES, arguments, build, seed  # noqa: E402
 
 COMMIT = "5d3c63cb315c50b1cbd27a6bc8664b406f34dd99"
 COMMAND = "THEANO_FLAGS= PYTHONPATH=<Lasagne at this commit> python tests/golden/record.py"
