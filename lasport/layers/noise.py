@@ -1,0 +1,76 @@
+"""DropoutLayer, mirroring ``lasagne.layers.noise``.
+
+Training mode: ``x / (1 - p) * mask`` with a mask of zeros (probability p) and
+ones, of size 1 along ``shared_axes``; without the division if ``rescale`` is
+off. Inference: x, whatever ``rescale`` says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lasport.layers.values import boolean, integers, number
+from lasport.operations import Dropout
+from lasport.plan import PlanBuilder, Value
+from lasport.registry import Family, Run, attribute, register
+from lasport.spec import Array, Layer, Shape
+
+
+def read_rate(value: object) -> float:
+    """Read ``p``, a probability below 1."""
+    rate = number(value)
+    if not 0 <= rate < 1:
+        raise ValueError(f"a probability in [0, 1) was expected, not {rate:g}")
+    return rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropoutAttributes:
+    """Instance attributes of a DropoutLayer."""
+
+    p: float = attribute(read_rate)
+    rescale: bool = attribute(boolean)
+    shared_axes: tuple[int, ...] = attribute(integers, absent=())
+
+
+def output_shape(a: DropoutAttributes, inputs: Sequence[Shape]) -> Shape:
+    """Unchanged."""
+    return inputs[0]
+
+
+def reference(
+    a: DropoutAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
+) -> Array:
+    """Mask the input in training mode."""
+    (x,) = inputs
+    if not run.training or a.p == 0:
+        return x
+    keep = 1 - a.p
+    shared = {axis % x.ndim for axis in a.shared_axes}
+    shape = tuple(1 if axis in shared else size for axis, size in enumerate(x.shape))
+    mask = run.keep_mask(shape, keep).astype(x.dtype)
+    return (x / keep if a.rescale else x) * mask
+
+
+def translate(
+    a: DropoutAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
+) -> Value:
+    """One dropout step; none where nothing is dropped."""
+    (x,) = inputs
+    if a.p == 0:
+        return x
+    dropout = Dropout(rate=a.p, rescale=a.rescale, shared_axes=a.shared_axes)
+    return builder.add(dropout, (x,), x.shape)
+
+
+register(
+    Family(
+        attributes=DropoutAttributes,
+        params=(),
+        output_shape=output_shape,
+        reference=reference,
+        translate=translate,
+    ),
+    kinds=["lasagne.layers.noise.DropoutLayer"],
+)

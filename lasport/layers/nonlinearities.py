@@ -1,0 +1,190 @@
+"""Every function and class of ``lasagne.nonlinearities``, and NonlinearityLayer.
+
+A nonlinearity is a name and its constants. The table below gives, for each
+name, Theano's formula in numpy; ``KINDS`` and ``THEANO`` say what a file calls it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lasport.layers.values import describe, number
+from lasport.operations import Activation
+from lasport.plan import PlanBuilder, Value
+from lasport.readers.inert import Global, Instance
+from lasport.registry import Family, Run, attribute, register
+from lasport.spec import Array, Layer, Shape
+
+__all__ = ["Nonlinearity", "apply", "compute", "read"]
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Nonlinearity:
+    """A function by name, with the constants it was built with."""
+
+    function: str
+    constants: Mapping[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{name}={value:g}" for name, value in self.constants.items())
+        return f"{self.function}({values})" if values else self.function
+
+
+def _sigmoid(x: Floats) -> Floats:
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def _softmax(x: Floats) -> Floats:
+    if x.ndim != 2:
+        raise ValueError(f"softmax takes a matrix, not an array of {x.ndim} axes")
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def _leaky(x: Floats, leakiness: float) -> Floats:
+    return 0.5 * (1 + leakiness) * x + 0.5 * (1 - leakiness) * np.abs(x)
+
+
+def _elu(x: Floats) -> Floats:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
+
+
+FORMULAS: Mapping[str, Callable[..., Floats]] = {
+    "linear": lambda x: x,
+    "sigmoid": _sigmoid,
+    "softmax": _softmax,
+    "tanh": np.tanh,
+    "scaled_tanh": lambda x, scale_in, scale_out: np.tanh(x * scale_in) * scale_out,
+    "rectify": lambda x: 0.5 * (x + np.abs(x)),
+    "leaky_rectify": _leaky,
+    "elu": _elu,
+    "selu": lambda x, scale, scale_neg: scale * np.where(x > 0, x, scale_neg * _elu(x)),
+    "softplus": lambda x: np.logaddexp(x, np.zeros((), x.dtype)),
+}
+
+_MODULE = "lasagne.nonlinearities."
+
+# What a file calls a function: a global that pickle stores by name.
+FUNCTIONS: Mapping[str, str] = {
+    _MODULE + "sigmoid": "sigmoid",
+    _MODULE + "softmax": "softmax",
+    _MODULE + "tanh": "tanh",
+    _MODULE + "rectify": "rectify",
+    _MODULE + "elu": "elu",
+    _MODULE + "softplus": "softplus",
+    _MODULE + "linear": "linear",
+    _MODULE + "identity": "linear",
+    "theano.tensor.nnet.nnet.softmax": "softmax",
+    "theano.tensor.nnet.nnet.relu": "rectify",
+}
+
+# Classes whose instances are functions: name, then constants with the defaults
+# that an instance of an older Lasagne stands for.
+CLASSES: Mapping[str, tuple[str, Mapping[str, float]]] = {
+    _MODULE + "ScaledTanH": ("scaled_tanh", {"scale_in": 1.0, "scale_out": 1.0}),
+    _MODULE + "LeakyRectify": ("leaky_rectify", {"leakiness": 0.01}),
+    _MODULE + "SELU": ("selu", {"scale": 1.0, "scale_neg": 1.0}),
+}
+
+# Theano's own elementwise functions, such as T.tanh, are Elemwise instances
+# around one of these scalar operations.
+SCALAR_OPS: Mapping[str, str] = {
+    "theano.scalar.basic.Tanh": "tanh",
+    "theano.tensor.nnet.sigm.ScalarSigmoid": "sigmoid",
+    "theano.tensor.nnet.sigm.ScalarSoftplus": "softplus",
+}
+
+
+def read(value: object) -> Nonlinearity:
+    """Read a layer's ``nonlinearity``: None, a function by name, or an instance.
+
+    Raises
+    ------
+    ValueError
+        For any function that is not Lasagne's own.
+    """
+    if value is None:
+        return Nonlinearity("linear")
+    if isinstance(value, Global) and value.path in FUNCTIONS:
+        return Nonlinearity(FUNCTIONS[value.path])
+    if isinstance(value, Instance):
+        if value.path in CLASSES:
+            function, defaults = CLASSES[value.path]
+            constants = {name: number(value.get(name, given)) for name, given in defaults.items()}
+            return Nonlinearity(function, constants)
+        scalar_op = value.get("scalar_op", None)
+        if isinstance(scalar_op, Instance) and scalar_op.path in SCALAR_OPS:
+            return Nonlinearity(SCALAR_OPS[scalar_op.path])
+    name = value.path if isinstance(value, (Global, Instance)) else describe(value)
+    raise ValueError(
+        f"the function {name} is not one of lasagne.nonlinearities; rebuild the layer with one "
+        "of those, or with a linear layer and the function applied in TensorFlow"
+    )
+
+
+def compute(nonlinearity: Nonlinearity, x: Array) -> Array:
+    """Apply a nonlinearity to a numpy array, keeping its dtype."""
+    return FORMULAS[nonlinearity.function](x, **nonlinearity.constants).astype(x.dtype, copy=False)
+
+
+def apply(
+    nonlinearity: Nonlinearity, x: Value, builder: PlanBuilder, suffix: str = "nonlinearity"
+) -> Value:
+    """Append the step of a nonlinearity; none for a linear one."""
+    if nonlinearity.function == "linear":
+        return x
+    if nonlinearity.function == "softmax" and len(x.shape) != 2:
+        raise ValueError(
+            f"softmax is defined for matrices only (Theano refuses it too), the input has "
+            f"{len(x.shape)} axes"
+        )
+    activation = Activation(function=nonlinearity.function, constants=nonlinearity.constants)
+    return builder.add(activation, (x,), x.shape, suffix=suffix)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NonlinearityAttributes:
+    """Instance attributes of a NonlinearityLayer."""
+
+    nonlinearity: Nonlinearity = attribute(read)
+
+
+def output_shape(a: NonlinearityAttributes, inputs: Sequence[Shape]) -> Shape:
+    """Unchanged."""
+    return inputs[0]
+
+
+def reference(
+    a: NonlinearityAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
+) -> Array:
+    """``f(x)``."""
+    return compute(a.nonlinearity, inputs[0])
+
+
+def translate(
+    a: NonlinearityAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
+) -> Value:
+    """One activation step that carries the layer's name."""
+    return apply(a.nonlinearity, inputs[0], builder, suffix="")
+
+
+register(
+    Family(
+        attributes=NonlinearityAttributes,
+        params=(),
+        output_shape=output_shape,
+        reference=reference,
+        translate=translate,
+    ),
+    kinds=[
+        "lasagne.layers.special.NonlinearityLayer",
+        "lasagne.layers.dense.NonlinearityLayer",  # Lasagne 0.1
+    ],
+)

@@ -1,0 +1,220 @@
+"""Pool2DLayer, MaxPool2DLayer, their GPU variants and GlobalPoolLayer.
+
+Mirrors ``lasagne.layers.pool`` on Theano's ``pool_2d``: windows of
+``pool_size`` every ``stride`` places. ``ignore_border=False`` also counts the
+windows that reach beyond the data (and allows no padding); averages there
+divide by the places that exist.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lasport.layers.values import boolean, describe, repeated, text
+from lasport.operations import GlobalReduce, Pool
+from lasport.plan import PlanBuilder, Value
+from lasport.readers.inert import Global
+from lasport.registry import Family, Run, attribute, register
+from lasport.spec import Array, Layer, Shape
+
+MODES = ("max", "average_inc_pad", "average_exc_pad", "sum")
+
+
+def read_mode(value: object) -> str:
+    """Read ``mode``; 'average' is an old name of 'average_inc_pad'."""
+    mode = text(value)
+    mode = "average_inc_pad" if mode == "average" else mode
+    if mode not in MODES:
+        raise ValueError(f"one of {', '.join(MODES)} was expected, not {mode!r}")
+    return mode
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolAttributes:
+    """Instance attributes of the pooling layers."""
+
+    pool_size: tuple[int, ...] = attribute(repeated(2), formerly=("ds",))
+    stride: tuple[int, ...] | None = attribute(
+        repeated(2), formerly=("strides", "st"), absent=None
+    )
+    pad: tuple[int, ...] = attribute(repeated(2), absent=(0, 0))
+    ignore_border: bool = attribute(boolean)
+    mode: str = attribute(read_mode, absent="max")
+    dimshuffle: bool = attribute(boolean, absent=True)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Step between windows; instances of before April 2015 step by the window."""
+        return self.pool_size if self.stride is None else self.stride
+
+
+def output_length(size: int, window: int, stride: int, pad: int, ignore_border: bool) -> int:
+    """Return the number of windows along one axis."""
+    if ignore_border:
+        return (size + 2 * pad - window) // stride + 1
+    if stride >= window:
+        return -(-size // stride)
+    return max(0, -((window - size) // stride)) + 1
+
+
+def output_shape(a: PoolAttributes, inputs: Sequence[Shape]) -> Shape:
+    """Batch and channels stay; space becomes numbers of windows."""
+    batch, channels, *space = inputs[0]
+    if len(space) != len(a.pool_size):
+        raise ValueError(f"a window of {len(a.pool_size)} axes meets an input of {inputs[0]}")
+    if any(a.pad) and not a.ignore_border:
+        raise ValueError("Theano pads only with ignore_border=True")
+    sizes = (
+        None if size is None else output_length(size, window, stride, pad, a.ignore_border)
+        for size, window, stride, pad in zip(space, a.pool_size, a.strides, a.pad, strict=True)
+    )
+    return (batch, channels, *sizes)
+
+
+def reference(
+    a: PoolAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
+) -> Array:
+    """Reduce each window, padded data and places beyond the border left out or counted as 0."""
+    (x,) = inputs
+    space = tuple(range(2, x.ndim))
+    out = output_shape(a, [x.shape])[2:]
+    # Enough places behind the data for the last window to be whole.
+    widths = [
+        (pad, max(0, (count - 1) * stride + window - size - pad))
+        for count, stride, window, size, pad in zip(
+            [size or 0 for size in out], a.strides, a.pool_size, x.shape[2:], a.pad, strict=True
+        )
+    ]
+    step = tuple(slice(None, None, stride) for stride in a.strides)
+
+    def windows(array: Array, fill: float) -> Array:
+        padded = np.pad(array, [(0, 0)] * 2 + widths, constant_values=fill)
+        view = np.lib.stride_tricks.sliding_window_view(padded, a.pool_size, axis=space)
+        kept = view[(slice(None), slice(None), *step)]
+        return kept[(slice(None), slice(None), *(slice(size) for size in out))]
+
+    window_axes = tuple(range(x.ndim, x.ndim + len(space)))
+    if a.mode == "max":
+        return np.asarray(windows(x, -np.inf).max(axis=window_axes))
+    total = np.asarray(windows(x, 0).sum(axis=window_axes))
+    if a.mode == "sum":
+        return total
+    ones = np.ones((1, 1, *x.shape[2:]), x.dtype)
+    if a.mode == "average_inc_pad":
+        ones = np.pad(ones, [(0, 0)] * 2 + [(pad, pad) for pad in a.pad], constant_values=1)
+        widths = [(0, max(0, behind - pad)) for (_, behind), pad in zip(widths, a.pad, strict=True)]
+    return np.asarray(total / windows(ones, 0).sum(axis=window_axes))
+
+
+def translate(
+    a: PoolAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
+) -> Value:
+    """One pooling step."""
+    if not a.dimshuffle:
+        raise ValueError("dimshuffle=False (channels, rows, columns, batch) is not translated yet")
+    (x,) = inputs
+    shape = output_shape(a, [x.shape])
+    complete = a.ignore_border or all(
+        size is not None and count is not None and (count - 1) * stride + window <= size
+        for size, count, window, stride in zip(
+            x.shape[2:], shape[2:], a.pool_size, a.strides, strict=True
+        )
+    )
+    pool = Pool(
+        mode=a.mode,
+        pool_size=a.pool_size,
+        strides=a.strides,
+        padding=a.pad,
+        ignore_border=a.ignore_border,
+        complete=complete,
+    )
+    return builder.add(pool, (x,), shape)
+
+
+POOL = Family(
+    attributes=PoolAttributes,
+    params=(),
+    output_shape=output_shape,
+    reference=reference,
+    translate=translate,
+)
+
+register(POOL, kinds=["lasagne.layers.pool.Pool2DLayer", "lasagne.layers.pool.MaxPool2DLayer"])
+# cuDNN ignores borders, cuda-convnet never does; neither class stores it.
+register(
+    dataclasses.replace(POOL, absent={"ignore_border": True}),
+    kinds=["lasagne.layers.dnn.Pool2DDNNLayer", "lasagne.layers.dnn.MaxPool2DDNNLayer"],
+)
+register(
+    dataclasses.replace(POOL, absent={"ignore_border": False}),
+    kinds=["lasagne.layers.cuda_convnet.MaxPool2DCCLayer"],
+)
+
+# Theano reductions that GlobalPoolLayer may hold; var and std are the biased ones.
+REDUCTIONS: Mapping[str, Callable[..., Array]] = {
+    "mean": np.mean,
+    "max": np.max,
+    "min": np.min,
+    "sum": np.sum,
+    "prod": np.prod,
+    "var": np.var,
+    "std": np.std,
+}
+
+
+def read_reduction(value: object) -> str:
+    """Read ``pool_function``: one of Theano's reductions, by name."""
+    if isinstance(value, Global) and value.module.startswith("theano.tensor"):
+        if value.name in REDUCTIONS:
+            return value.name
+    name = value.path if isinstance(value, Global) else describe(value)
+    raise ValueError(
+        f"the function {name} is none of theano.tensor's {', '.join(REDUCTIONS)}; rebuild the "
+        "layer with one of those"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalPoolAttributes:
+    """Instance attributes of a GlobalPoolLayer."""
+
+    pool_function: str = attribute(read_reduction)
+
+
+def global_output_shape(a: GlobalPoolAttributes, inputs: Sequence[Shape]) -> Shape:
+    """Batch and channels."""
+    if len(inputs[0]) < 3:
+        raise ValueError(f"an input of {inputs[0]} has no axes to pool over")
+    return inputs[0][:2]
+
+
+def global_reference(
+    a: GlobalPoolAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
+) -> Array:
+    """Reduce everything behind the channels."""
+    (x,) = inputs
+    return np.asarray(REDUCTIONS[a.pool_function](x.reshape(*x.shape[:2], -1), axis=2))
+
+
+def translate_global(
+    a: GlobalPoolAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
+) -> Value:
+    """One reduction step."""
+    (x,) = inputs
+    return builder.add(GlobalReduce(function=a.pool_function), (x,), x.shape[:2])
+
+
+register(
+    Family(
+        attributes=GlobalPoolAttributes,
+        params=(),
+        output_shape=global_output_shape,
+        reference=global_reference,
+        translate=translate_global,
+    ),
+    kinds=["lasagne.layers.pool.GlobalPoolLayer"],
+)

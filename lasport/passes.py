@@ -1,0 +1,226 @@
+"""Passes over a plan: plain functions, in one visible list.
+
+``PASSES`` turns a plan with Lasagne's axes into one with a target's: images
+held channels last, no transpose between two operations on space, and the rows
+of a dense kernel reordered where an image was flattened channels last.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from lasport.layout import Layout, channels_last, lasagne_order
+from lasport.operations import (
+    Concat,
+    Dense,
+    Flatten,
+    GlobalReduce,
+    Input,
+    Operation,
+    Scale,
+    Shift,
+    TransposeAxes,
+)
+from lasport.operations import Activation, BatchNorm, Dropout, Rescale
+from lasport.plan import Plan, Step, Value
+from lasport.weights import Rows
+
+__all__ = ["DataFormat", "PASSES", "lower"]
+
+DataFormat = Literal["channels_first", "channels_last"]
+Pass = Callable[[Plan, DataFormat], Plan]
+
+# Operations on a flattened image that do not care about the order of its
+# entries, or have weights that can be reordered along.
+FOLLOWERS = (Activation, BatchNorm, Dropout, Rescale, Scale, Shift)
+
+
+def assign_layouts(plan: Plan, data_format: DataFormat) -> Plan:
+    """Choose every value's layout, and insert transposes where an operation needs another."""
+    return _LayoutPass(plan, data_format).run()
+
+
+def arrange_operations(plan: Plan, data_format: DataFormat) -> Plan:
+    """Rewrite each operation and its weights for the layouts that were chosen."""
+
+    def arrange(step: Step) -> Step:
+        layout = step.inputs[0].layout if step.inputs else step.output.layout
+        return replace(step, operation=step.operation.arranged(layout))
+
+    return replace(plan, steps=tuple(map(arrange, plan.steps)))
+
+
+PASSES: tuple[Pass, ...] = (assign_layouts, arrange_operations)
+
+
+def lower(plan: Plan, data_format: DataFormat = "channels_first") -> Plan:
+    """Apply all passes.
+
+    Parameters
+    ----------
+    plan : Plan
+        As :func:`lasport.translate.translate` made it.
+    data_format : {"channels_first", "channels_last"}
+        Order of axes at the inputs and outputs. "channels_first" is Lasagne's
+        own; "channels_last" moves the channels of images (4 or 5 axes, or 3
+        where an operation on space takes or makes them) to the end.
+
+    Returns
+    -------
+    Plan
+        With axes and weights as the target holds them.
+    """
+    for apply in PASSES:
+        plan = apply(plan, data_format)
+    return plan
+
+
+class _LayoutPass:
+    """One walk over the steps, in order; values are renewed with their layouts."""
+
+    def __init__(self, plan: Plan, data_format: DataFormat) -> None:
+        self.plan = plan
+        self.data_format = data_format
+        self.steps: list[Step] = []
+        self.values: dict[int, Value] = {}
+        self.transposed: dict[tuple[int, Layout], Value] = {}
+        self.next_id = 1 + max(step.output.id for step in plan.steps)
+        self.consumers: dict[int, list[Step]] = defaultdict(list)
+        for step in plan.steps:
+            for value in step.inputs:
+                self.consumers[value.id].append(step)
+
+    def run(self) -> Plan:
+        for step in self.plan.steps:
+            self._place(step)
+        outputs = tuple(self._output(value) for value in self.plan.outputs)
+        return replace(
+            self.plan,
+            steps=tuple(self.steps),
+            inputs=tuple(self.values[value.id] for value in self.plan.inputs),
+            outputs=outputs,
+            layers={name: self.values[value.id] for name, value in self.plan.layers.items()},
+        )
+
+    def _place(self, step: Step) -> None:
+        inputs = tuple(self.values[value.id] for value in step.inputs)
+        wanted = self._wanted(step, inputs)
+        if wanted is not None:
+            inputs = tuple(self._in_layout(value, wanted, step) for value in inputs)
+        output = replace(step.output, layout=self._result(step, inputs))
+        self.values[output.id] = output
+        self.steps.append(replace(step, inputs=inputs, output=output))
+
+    def _wanted(self, step: Step, inputs: Sequence[Value]) -> Layout | None:
+        """Return the layout that all inputs of a step must have; None to take them as they are."""
+        if not inputs:
+            return None
+        rank = len(inputs[0].shape)
+        if isinstance(step.operation, Flatten) and self._folds(step, inputs[0]):
+            return None
+        if step.operation.wants == "channels_last":
+            return channels_last(rank)
+        if step.operation.wants == "lasagne":
+            return lasagne_order(rank)
+        if isinstance(step.operation, Dense):
+            # The matrix product takes the last axis; a matrix always has it there.
+            return None if rank == 2 else lasagne_order(rank)
+        layouts = {value.layout for value in inputs}
+        if len(layouts) == 1:
+            return None
+        return channels_last(rank) if channels_last(rank) in layouts else lasagne_order(rank)
+
+    def _result(self, step: Step, inputs: Sequence[Value]) -> Layout:
+        operation, rank = step.operation, len(step.output.shape)
+        if isinstance(operation, Input):
+            return self._input_layout(step)
+        if isinstance(operation, Flatten):
+            source = inputs[0].layout.axes
+            if source == tuple(range(len(source))):
+                return lasagne_order(rank)
+            block = tuple(size or 0 for size in operation.shape[1:])
+            return Layout(lasagne_order(rank).axes, Rows(block, tuple(a - 1 for a in source[1:])))
+        if isinstance(operation, (Dense, GlobalReduce)):
+            axes = inputs[0].layout.axes if rank > 2 else lasagne_order(rank).axes
+            return Layout(axes)
+        return inputs[0].layout if rank == len(inputs[0].shape) else lasagne_order(rank)
+
+    def _input_layout(self, step: Step) -> Layout:
+        rank = len(step.output.shape)
+        spatial = rank in (4, 5) or (rank == 3 and self._feeds_space(step.output))
+        if self.data_format == "channels_last" and spatial:
+            return channels_last(rank)
+        return lasagne_order(rank)
+
+    def _feeds_space(self, value: Value) -> bool:
+        """Whether some operation on space takes the value, directly or past elementwise ones."""
+        return any(
+            step.operation.wants == "channels_last"
+            or (step.operation.wants == "any" and self._feeds_space(step.output))
+            for step in self.consumers[value.id]
+        )
+
+    def _folds(self, step: Step, value: Value) -> bool:
+        """Whether an image can be flattened as it lies, because kernels behind absorb the order."""
+        operation = step.operation
+        known = isinstance(operation, Flatten) and None not in operation.shape[1:]
+        return (
+            isinstance(operation, Flatten)
+            and known
+            and operation.ndim == 2
+            and value.layout.axes[0] == 0
+            and self._absorbed(step.output)
+        )
+
+    def _absorbed(self, value: Value) -> bool:
+        if any(value.id == output.id for output in self.plan.outputs):
+            return False
+        return all(
+            isinstance(step.operation, Dense)
+            or (isinstance(step.operation, FOLLOWERS) and self._absorbed(step.output))
+            for step in self.consumers[value.id]
+        )
+
+    def _in_layout(self, value: Value, layout: Layout, step: Step) -> Value:
+        """Return the value in another layout, transposed once for all who need it so."""
+        if value.layout == layout:
+            return value
+        key = (value.id, layout)
+        if key not in self.transposed:
+            axes = tuple(value.layout.axes.index(axis) for axis in layout.axes)
+            transposed = Value(self.next_id, value.shape, layout)
+            self.next_id += 1
+            ending = "channels_last" if layout != lasagne_order(len(axes)) else "channels_first"
+            taken = {other.name for other in (*self.plan.steps, *self.steps)}
+            name = _unique(f"{self._producer(value)}_{ending}", taken)
+            operation = TransposeAxes(axes=axes)
+            self.steps.append(Step(name, step.layer, operation, (value,), transposed))
+            self.transposed[key] = transposed
+        return self.transposed[key]
+
+    def _producer(self, value: Value) -> str:
+        return next(step.name for step in self.steps if step.output.id == value.id)
+
+    def _output(self, value: Value) -> Value:
+        value = self.values[value.id]
+        rank = len(value.shape)
+        if self.data_format == "channels_first":
+            layout = lasagne_order(rank)
+        elif rank in (4, 5):
+            layout = channels_last(rank)
+        else:
+            layout = value.layout
+        producer = next(step for step in self.steps if step.output.id == value.id)
+        return self._in_layout(value, layout, producer)
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}_{number}", number + 1
+    return candidate

@@ -1,0 +1,350 @@
+"""From saved objects to a network.
+
+The pickle reader and the live reader both end in graphs of
+:class:`~lasport.inert.Instance`: objects with a class path and attributes.
+This module finds the layers in such a graph, walks them in the order of
+Lasagne's ``get_all_layers``, and lets each class's family read its attributes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from lasport import layers as _families_are_registered  # noqa: F401 - importing registers
+from lasport.errors import InvalidNetworkError, UnreadableFileError, UsageError
+from lasport.readers.inert import Instance
+from lasport.registry import Family, family_of
+from lasport.spec import Array, Layer, Network, Param, Shape
+
+__all__ = ["build_network"]
+
+# Tags that Lasagne gave before layers kept them (May 2015), by attribute name.
+DEFAULT_TAGS = {
+    "W": frozenset({"trainable", "regularizable"}),
+    "b": frozenset({"trainable"}),
+}
+
+
+def build_network(
+    root: object, outputs: Sequence[str] | None = None, origin: object = None
+) -> Network:
+    """Build a network from a layer, a list or tuple of layers, or a dict name -> layer.
+
+    Parameters
+    ----------
+    root : object
+        Inert objects. A collection that holds an InputLayer is taken to be the
+        whole net, and its outputs are the layers that feed no other; any other
+        collection lists the outputs.
+    outputs : sequence of str, optional
+        Names of the output layers, in place of that rule.
+    origin : object
+        Kept as the network's origin.
+
+    Returns
+    -------
+    Network
+        Unknown classes included; translation refuses them.
+
+    Raises
+    ------
+    UnreadableFileError
+        If there are no layers, saying what there is.
+    InvalidNetworkError
+        If layers and parameters contradict each other.
+    """
+    listed, keys = _listed_layers(root)
+    ordered = _all_layers(listed)
+    if outputs is None and any(not _incoming(layer) for layer in listed) and len(listed) > 1:
+        fed = {id(source) for layer in ordered for source in _incoming(layer)}
+        listed = [layer for layer in listed if id(layer) not in fed]
+        ordered = _all_layers(listed)
+    names = _unique_names(ordered, keys)
+    builder = _LayerBuilder(names)
+    network = Network(
+        layers=tuple(builder.build(layer) for layer in ordered),
+        outputs=tuple(dict.fromkeys(names[id(layer)] for layer in listed)),
+        origin=origin,
+    )
+    return network if outputs is None else select_outputs(network, outputs)
+
+
+def select_outputs(network: Network, outputs: Sequence[str]) -> Network:
+    """Return the part of a network that computes the named layers."""
+    known = {layer.name: layer for layer in network.layers}
+    missing = [name for name in outputs if name not in known]
+    if missing:
+        raise UsageError(f"no layer is called {missing[0]!r}; there are: {', '.join(known)}")
+    needed: set[str] = set()
+    pending = list(outputs)
+    while pending:
+        name = pending.pop()
+        if name not in needed:
+            needed.add(name)
+            pending.extend(known[name].incoming)
+    kept = tuple(layer for layer in network.layers if layer.name in needed)
+    return Network(layers=kept, outputs=tuple(outputs), origin=network.origin)
+
+
+def is_layer(value: object) -> bool:
+    """Tell whether an object has the attributes of a Lasagne layer, whatever its class."""
+    if not isinstance(value, Instance) or not isinstance(value.state, dict):
+        return False
+    state = value.state
+    return "input_layer" in state or "input_layers" in state or _is_input(value)
+
+
+def _is_input(layer: Instance) -> bool:
+    return "input_var" in (layer.state or {}) and "input_layer" not in (layer.state or {})
+
+
+def _listed_layers(root: object) -> tuple[list[Instance], dict[int, str]]:
+    """Return the layers at the top of a file, and the keys of a dict of them."""
+    if is_layer(root):
+        return [root], {}  # type: ignore[list-item]  # is_layer has looked
+    entries: Iterable[object] = ()
+    keys: dict[int, str] = {}
+    if isinstance(root, Mapping):
+        entries = root.values()
+        keys = {id(value): key for key, value in root.items() if isinstance(key, str)}
+    elif isinstance(root, (list, tuple)):
+        entries = root
+    listed = list(entries)
+    if listed and all(is_layer(entry) for entry in listed):
+        return [entry for entry in listed if isinstance(entry, Instance)], keys
+    raise UnreadableFileError(f"the file holds no Lasagne layers but {_describe(root)}")
+
+
+def _describe(root: object) -> str:
+    """Say what a file holds in place of layers, and what that calls for."""
+    if isinstance(root, Instance):
+        return f"an object of {root.path}; save its output layer, not the object around it"
+    if isinstance(root, Mapping):
+        entries, what = list(root.values()), "a dict"
+    elif isinstance(root, (list, tuple)):
+        entries, what = list(root), f"a {type(root).__name__}"
+    else:
+        return f"a {type(root).__name__}"
+    arrays = sum(isinstance(entry, np.ndarray) for entry in entries)
+    if arrays == len(entries) > 0:
+        return f"{what} of {arrays} arrays: parameters, which need the script that built their net"
+    kinds = {e.path or "?" if isinstance(e, Instance) else type(e).__name__ for e in entries}
+    return f"{what} of {len(entries)} entries: {', '.join(sorted(kinds)) or 'nothing'}"
+
+
+def _incoming(layer: Instance) -> list[Instance]:
+    """Return the layers that feed a layer."""
+    if _is_input(layer):
+        return []
+    sources = layer.get("input_layers", None)
+    if sources is None:
+        sources = [layer.get("input_layer", None)]
+    if not isinstance(sources, (list, tuple)):
+        raise InvalidNetworkError(f"{layer.path}: input_layers is a {type(sources).__name__}")
+    found = [source for source in sources if isinstance(source, Instance) and is_layer(source)]
+    if len(found) != len(sources):
+        raise InvalidNetworkError(
+            f"{layer.get('name', None) or 'a layer'} ({layer.path}) is built on a shape, not on a "
+            "layer; build it on an InputLayer and save the net again"
+        )
+    return found
+
+
+def _all_layers(outputs: Sequence[Instance]) -> list[Instance]:
+    """Return all layers below ``outputs``, in the order of Lasagne's ``get_all_layers``.
+
+    Depth first, inputs from left to right, each layer after all that feed it;
+    without recursion, as nets of a thousand layers exist.
+    """
+    ordered: list[Instance] = []
+    done: set[int] = set()
+    opened: set[int] = set()
+    stack = list(reversed(outputs))
+    while stack:
+        layer = stack[-1]
+        if id(layer) in opened or id(layer) in done:
+            stack.pop()
+            if id(layer) not in done:
+                done.add(id(layer))
+                ordered.append(layer)
+            continue
+        opened.add(id(layer))
+        pending = [source for source in _incoming(layer) if id(source) not in done]
+        if any(id(source) in opened for source in pending):
+            raise InvalidNetworkError(f"{layer.path} feeds itself")
+        stack.extend(reversed(pending))
+    return ordered
+
+
+def _unique_names(layers: Sequence[Instance], keys: Mapping[int, str]) -> dict[int, str]:
+    """Name every layer: Lasagne's name, else its key in the file, else class and position."""
+    given: dict[int, str] = {}
+    for position, layer in enumerate(layers):
+        name = layer.get("name", None) or keys.get(id(layer))
+        if not isinstance(name, str):
+            kind = (layer.path or "layer").rpartition(".")[2]
+            name = f"{kind.removesuffix('Layer').lower() or 'layer'}_{position}"
+        given[id(layer)] = re.sub(r"[^\w.\-]+", "_", name)
+    taken: set[str] = set()
+    unique: dict[int, str] = {}
+    for layer in layers:
+        name, number = given[id(layer)], 2
+        while name in taken or (name in given.values() and number > 2):
+            name, number = f"{given[id(layer)]}_{number}", number + 1
+        taken.add(name)
+        unique[id(layer)] = name
+    return unique
+
+
+class _LayerBuilder:
+    """Builds layers one after another, in order, remembering shapes and shared variables."""
+
+    def __init__(self, names: Mapping[int, str]) -> None:
+        self.names = names
+        self.shapes: dict[int, Shape | None] = {}
+        self.arrays: dict[int, Array] = {}
+
+    def build(self, layer: Instance) -> Layer:
+        name, kind = self.names[id(layer)], layer.path or "an object of an unknown class"
+        state = layer.state if isinstance(layer.state, dict) else {}
+        sources = _incoming(layer)
+        inputs = tuple(
+            shape if shape is not None else stored
+            for shape, stored in zip(
+                (self.shapes[id(source)] for source in sources),
+                _stored_shapes(layer, len(sources)),
+                strict=True,
+            )
+        )
+        family = family_of(kind)
+        attributes: object = state
+        params: Mapping[str, Param] = {}
+        shape: Shape | None = None
+        problem: str | None = None
+        try:
+            params = self._params(layer, family)
+            if family is not None:
+                attributes = family.read(state)
+                shape = _output_shape(family, attributes, inputs)
+        except ValueError as error:
+            problem = str(error)
+        if family is not None and problem is None and None not in inputs:
+            _check_params(f"{name} ({kind})", family, attributes, inputs, params)
+        self.shapes[id(layer)] = shape
+        return Layer(
+            name=name,
+            kind=kind,
+            incoming=tuple(self.names[id(source)] for source in sources),
+            attributes=attributes,
+            params=MappingProxyType(dict(params)),
+            input_shapes=inputs,
+            output_shape=shape,
+            problem=problem,
+        )
+
+    def _params(self, layer: Instance, family: Family | None) -> dict[str, Param]:
+        """Return a layer's parameters by attribute name, in the order it registered them."""
+        registered = layer.get("params", None)
+        if not isinstance(registered, Mapping):
+            names = family.params if family is not None else ()
+            variables = {name: layer.get(name, None) for name in names}
+            registered = {
+                variable: DEFAULT_TAGS.get(name, frozenset())
+                for name, variable in variables.items()
+                if variable is not None
+            }
+        state = layer.state if isinstance(layer.state, dict) else {}
+        params: dict[str, Param] = {}
+        for position, (variable, tags) in enumerate(registered.items()):
+            names = [key for key, value in state.items() if value is variable]
+            name = str(names[0]) if names else f"parameter {position}"
+            if family is not None and name not in family.params:
+                raise ValueError(f"{name} is a parameter that this class does not have")
+            params[name] = Param(name, self._array(name, variable), _tags(tags))
+        if family is not None:
+            lost = [n for n in family.params if layer.get(n, None) is not None and n not in params]
+            if lost:
+                raise ValueError(f"{lost[0]} is set but not among the layer's parameters")
+        return params
+
+    def _array(self, name: str, variable: object) -> Array:
+        if id(variable) not in self.arrays:
+            self.arrays[id(variable)] = _shared_value(name, variable)
+        return self.arrays[id(variable)]
+
+
+def _shared_value(name: str, variable: object) -> Array:
+    """Return the array that a Theano shared variable holds, in ``container.storage[0]``."""
+    container = variable.get("container", None) if isinstance(variable, Instance) else None
+    storage = container.get("storage", None) if isinstance(container, Instance) else None
+    value = storage[0] if isinstance(storage, list) and storage else None
+    if not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind not in "fiub":
+        what = variable.path if isinstance(variable, Instance) else type(variable).__name__
+        raise ValueError(
+            f"parameter {name} is a {what} without an array of numbers; a parameter must be a "
+            "shared variable on the CPU, not an expression"
+        )
+    array = np.array(value)
+    array.setflags(write=False)
+    return array
+
+
+def _tags(tags: object) -> frozenset[str]:
+    if isinstance(tags, (set, frozenset, list, tuple)):
+        return frozenset(str(tag) for tag in tags)
+    raise ValueError(f"the tags of a parameter are a {type(tags).__name__}")
+
+
+def _stored_shapes(layer: Instance, count: int) -> tuple[Shape | None, ...]:
+    """Return the input shapes that the layer remembers from when it was built."""
+    stored = layer.get("input_shapes", None)
+    if stored is None:
+        stored = [layer.get("input_shape", None)] * count
+    if not isinstance(stored, (list, tuple)) or len(stored) != count:
+        return (None,) * count
+    return tuple(
+        tuple(None if size is None else int(size) for size in shape)
+        if isinstance(shape, (list, tuple))
+        and all(size is None or isinstance(size, (int, np.integer)) for size in shape)
+        else None
+        for shape in stored
+    )
+
+
+def _output_shape(
+    family: Family, attributes: object, inputs: Sequence[Shape | None]
+) -> Shape | None:
+    known = [shape for shape in inputs if shape is not None]
+    if len(known) != len(inputs):
+        return None
+    shape = family.output_shape(attributes, known)
+    if any(size is not None and size < 1 for size in shape):
+        raise ValueError(f"inputs of {', '.join(map(str, known))} leave an output of {shape}")
+    return shape
+
+
+def _check_params(
+    layer: str,
+    family: Family,
+    attributes: object,
+    inputs: Sequence[Shape | None],
+    params: Mapping[str, Param],
+) -> None:
+    expected = family.param_shapes(attributes, inputs)
+    for name, shape in expected.items():
+        if name not in params:
+            continue
+        actual = params[name].value.shape
+        fits = len(shape) == len(actual) and all(
+            size is None or size == found for size, found in zip(shape, actual, strict=True)
+        )
+        if not fits:
+            raise InvalidNetworkError(
+                f"{layer}: parameter {name} has shape {actual}, the layer's attributes and its "
+                f"input {', '.join(map(str, inputs))} ask for {shape}"
+            )
+

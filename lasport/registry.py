@@ -1,0 +1,187 @@
+"""Which Lasagne class belongs to which family, and which are refused.
+
+Each file in :mod:`lasport.layers` registers its family here. Readers, the
+reference, the translation and the coverage table all look classes up by the
+full path that a pickle holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Protocol, TypeVar, cast
+
+from lasport.errors import RegistrationError
+from lasport.plan import PlanBuilder, Value
+from lasport.spec import Array, Layer, Shape
+
+__all__ = [
+    "Attributes",
+    "Family",
+    "Run",
+    "attribute",
+    "families",
+    "family_of",
+    "refusal_of",
+    "refusals",
+    "refuse",
+    "register",
+]
+
+T = TypeVar("T")
+Attributes = TypeVar("Attributes")
+
+
+class Run(Protocol):
+    """What a family's reference may ask of the pass it takes part in."""
+
+    training: bool
+
+    def keep_mask(self, shape: tuple[int, ...], keep: float) -> Array:
+        """Return this layer's next mask of ones (probability ``keep``) and zeros."""
+        ...
+
+    def update(self, param: str, value: Array) -> None:
+        """Set one of this layer's running averages once the pass is over."""
+        ...
+
+
+@dataclass(frozen=True)
+class Family:
+    """Everything lasport knows about one family of Lasagne layers.
+
+    Attributes
+    ----------
+    attributes : type
+        Frozen dataclass whose fields are made by :func:`attribute`.
+    params : tuple of str
+        Attribute names of the parameters, in Lasagne's order.
+    output_shape : callable
+        ``(attributes, input_shapes) -> Shape``; raises ValueError when they
+        contradict each other.
+    param_shapes : callable
+        ``(attributes, input_shapes) -> {name: shape}`` for the parameters that
+        have to be checked.
+    reference : callable
+        ``(attributes, params, inputs, run) -> ndarray``: Lasagne's arithmetic
+        in numpy, in the inputs' dtype.
+    translate : callable
+        ``(attributes, layer, inputs, builder) -> Value``; raises ValueError
+        with the reason where a combination of options has no translation.
+    note : str
+        One line for the coverage table.
+    """
+
+    attributes: type
+    params: tuple[str, ...]
+    output_shape: Callable[..., Shape]
+    reference: Callable[..., Array]
+    translate: Callable[..., Value]
+    param_shapes: Callable[..., Mapping[str, Shape]] = lambda attributes, inputs: {}
+    note: str = ""
+    absent: Mapping[str, object] = field(default_factory=dict)
+
+    def read(self, values: Mapping[str, object]) -> object:
+        """Return the attributes that a saved layer's state describes.
+
+        Parameters
+        ----------
+        values : mapping
+            The layer's instance attributes as a reader found them.
+
+        Raises
+        ------
+        ValueError
+            If one is missing or is not what it should be, naming it.
+        """
+        read: dict[str, object] = {}
+        for item in fields(self.attributes):
+            names = (item.name, *item.metadata["formerly"])
+            present = [name for name in names if name in values]
+            if present:
+                convert = cast("Callable[[object], object]", item.metadata["read"])
+                try:
+                    read[item.name] = convert(values[present[0]])
+                except ValueError as error:
+                    raise ValueError(f"attribute {present[0]!r}: {error}") from None
+            elif item.name in self.absent:
+                read[item.name] = self.absent[item.name]
+            elif item.metadata["absent"] is not MISSING:
+                read[item.name] = item.metadata["absent"]
+            else:
+                raise ValueError(f"attribute {item.name!r} is missing")
+        return self.attributes(**read)
+
+
+def attribute(
+    read: Callable[[object], T], *, absent: object = MISSING, formerly: tuple[str, ...] = ()
+) -> T:
+    """Declare one attribute of a family.
+
+    Parameters
+    ----------
+    read : callable
+        Turns what a file holds into the typed value; ValueError if it cannot.
+    absent : object
+        The value where an instance of an older Lasagne lacks the attribute.
+        Without it the attribute is required.
+    formerly : tuple of str
+        Older names of the attribute.
+
+    Returns
+    -------
+    dataclasses.Field
+        Typed as what ``read`` returns, as :func:`dataclasses.field` does.
+    """
+    return cast("T", field(metadata={"read": read, "absent": absent, "formerly": formerly}))
+
+
+_families: dict[str, Family] = {}
+_refusals: dict[str, str] = {}
+
+
+def register(family: Family, kinds: Sequence[str]) -> None:
+    """Let ``family`` speak for the Lasagne classes in ``kinds`` (full class paths)."""
+    for kind in kinds:
+        _claim(kind)
+        _families[kind] = family
+
+
+def refuse(reason: str, kinds: Sequence[str]) -> None:
+    """Record why the Lasagne classes in ``kinds`` are not translated."""
+    for kind in kinds:
+        _claim(kind)
+        _refusals[kind] = reason
+
+
+def _claim(kind: str) -> None:
+    if kind in _families or kind in _refusals:
+        raise RegistrationError(f"{kind} is registered twice")
+
+
+def family_of(kind: str) -> Family | None:
+    """Return the family of a class path, or ``None``."""
+    return _families.get(kind)
+
+
+def refusal_of(kind: str) -> str | None:
+    """Return why a class path is refused, or ``None``."""
+    return _refusals.get(kind)
+
+
+def families() -> Mapping[str, Family]:
+    """Return all registered class paths with their families."""
+    return dict(_families)
+
+
+def refusals() -> Mapping[str, str]:
+    """Return all refused class paths with the reasons."""
+    return dict(_refusals)
+
+
+def require_family(layer: Layer) -> Family:
+    """Return the family of a layer that was checked to have one."""
+    family = _families.get(layer.kind)
+    if family is None:
+        raise RegistrationError(f"{layer.name}: no family is registered for {layer.kind}")
+    return family

@@ -1,0 +1,188 @@
+"""What a Lasagne network is: layers, parameters, shapes, in Lasagne's own terms.
+
+Every reader produces a :class:`Network`; everything after it (reference,
+translation, comparison) starts from one. Names, axis order (batch, channels,
+spatial axes) and parameter shapes are Lasagne's. Only numpy is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lasport.errors import UsageError
+
+__all__ = ["Array", "Layer", "Network", "Param", "Shape"]
+
+Array = NDArray[np.generic]
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Param:
+    """One parameter of a layer.
+
+    Two layers that share a Theano variable hold the same ``value`` object, so
+    identity of the array is identity of the variable.
+
+    Attributes
+    ----------
+    name : str
+        Lasagne's attribute name, such as ``"W"`` or ``"inv_std"``.
+    value : ndarray
+        Read-only, in Lasagne's shape and the dtype it was stored with.
+    tags : frozenset of str
+        Lasagne's tags: ``trainable``, ``regularizable``, ``batch_norm_stat``, ...
+    """
+
+    name: str
+    value: Array
+    tags: frozenset[str]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether ``get_all_params(trainable=True)`` would return it."""
+        return "trainable" in self.tags
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One layer of a network.
+
+    Attributes
+    ----------
+    name : str
+        Unique within the network; Lasagne's name where it had one.
+    kind : str
+        Full path of the Lasagne class.
+    incoming : tuple of str
+        Names of the layers that feed it, in order.
+    attributes : object
+        The family's frozen dataclass of attributes, or the raw mapping of a
+        class that no family declares.
+    params : mapping of str to Param
+        By attribute name, in the order Lasagne registered them.
+    input_shapes : tuple of Shape
+        One per incoming layer.
+    output_shape : Shape or None
+        ``None`` where it cannot be known (an unknown class, or behind one).
+    problem : str or None
+        Why the layer cannot be translated, where reading it already showed that.
+    """
+
+    name: str
+    kind: str
+    incoming: tuple[str, ...]
+    attributes: object
+    params: Mapping[str, Param]
+    input_shapes: tuple[Shape | None, ...]
+    output_shape: Shape | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Layers in the order of Lasagne's ``get_all_layers``, with named outputs.
+
+    Attributes
+    ----------
+    layers : tuple of Layer
+        Topologically ordered.
+    outputs : tuple of str
+        Names of the output layers.
+    origin : object
+        Where it came from: the path of a file or the live output layers; what
+        the Theano oracle runs.
+    """
+
+    layers: tuple[Layer, ...]
+    outputs: tuple[str, ...]
+    origin: object = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        known: set[str] = set()
+        for layer in self.layers:
+            if layer.name in known:
+                raise UsageError(f"two layers are called {layer.name!r}")
+            missing = [name for name in layer.incoming if name not in known]
+            if missing:
+                raise UsageError(f"layer {layer.name!r} is listed before its input {missing[0]!r}")
+            known.add(layer.name)
+        unknown = [name for name in self.outputs if name not in known]
+        if unknown:
+            raise UsageError(f"no layer is called {unknown[0]!r}; there are: {', '.join(known)}")
+
+    def __getitem__(self, name: str) -> Layer:
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise KeyError(name)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the input layers, in order."""
+        return tuple(layer.name for layer in self.layers if not layer.incoming)
+
+    def owned_params(self) -> Iterator[tuple[Layer, Param]]:
+        """Each distinct parameter with the first layer that registered it.
+
+        Yields
+        ------
+        (Layer, Param)
+            In the order of Lasagne's ``get_all_params``.
+        """
+        seen: set[int] = set()
+        for layer in self.layers:
+            for param in layer.params.values():
+                if id(param.value) not in seen:
+                    seen.add(id(param.value))
+                    yield layer, param
+
+    def param_values(self) -> list[Array]:
+        """Return what ``lasagne.layers.get_all_param_values`` would."""
+        return [param.value for _, param in self.owned_params()]
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """The widest float type among the parameters; float32 without any."""
+        floats = [value.dtype for value in self.param_values() if value.dtype.kind == "f"]
+        return max(floats, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32))
+
+    def summary(self) -> str:
+        """Return a table of the layers: name, class, output shape, parameters."""
+        rows = [("layer", "class", "output shape", "parameters", "fed by")]
+        for layer in self.layers:
+            rows.append(
+                (
+                    layer.name,
+                    layer.kind.rpartition(".")[2],
+                    "unknown" if layer.output_shape is None else format_shape(layer.output_shape),
+                    ", ".join(f"{p.name} {format_shape(p.value.shape)}" for p in layer.params.values()),
+                    ", ".join(layer.incoming),
+                )
+            )
+        values = self.param_values()
+        total = sum(value.size for value in values)
+        return "\n".join(
+            [
+                *_columns(rows),
+                f"{len(self.layers)} layers, {len(values)} parameter arrays with {total} values, "
+                f"{self.dtype}; outputs: {', '.join(self.outputs)}",
+            ]
+        )
+
+
+def format_shape(shape: Shape) -> str:
+    """Return a shape as ``(None, 3, 8)``, the way Lasagne's users write it."""
+    inner = ", ".join(map(str, shape))
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"
+
+
+def _columns(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  ".join(cells).rstrip()

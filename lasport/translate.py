@@ -1,0 +1,112 @@
+"""From a network to a plan: every layer's family adds its steps.
+
+All layers that cannot be translated are collected before anything is raised.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from lasport import layers as _families_are_registered  # noqa: F401 - importing registers
+from lasport.errors import Refusal, UnsupportedLayersError
+from lasport.operations import Input
+from lasport.plan import Plan, PlanBuilder, Step, Value
+from lasport.registry import family_of, refusal_of, require_family
+from lasport.spec import Layer, Network
+
+__all__ = ["refusals", "translate"]
+
+UNKNOWN = (
+    "no family of lasport declares this class; replace the layer by Lasagne's own ones before "
+    "saving, or ask for it"
+)
+
+
+def refusals(network: Network) -> list[Refusal]:
+    """Return why each untranslatable layer is one, in the order of the layers.
+
+    Parameters
+    ----------
+    network : Network
+        Any network, as a reader returned it.
+
+    Returns
+    -------
+    list of Refusal
+        Empty if every class is known. Options that a family cannot translate
+        only show in :func:`translate`.
+    """
+    found = []
+    owners = Counter(id(param.value) for layer in network.layers for param in layer.params.values())
+    for layer in network.layers:
+        reason = layer.problem or refusal_of(layer.kind)
+        if reason is None and family_of(layer.kind) is None:
+            reason = UNKNOWN
+        shared = [name for name, param in layer.params.items() if owners[id(param.value)] > 1]
+        if reason is None and shared:
+            reason = f"parameter {shared[0]} is shared with another layer, which is not ported yet"
+        if reason is not None:
+            found.append(Refusal(layer.name, layer.kind, reason))
+    return found
+
+
+def translate(network: Network) -> Plan:
+    """Translate every layer, with axes in Lasagne's order.
+
+    Parameters
+    ----------
+    network : Network
+        What a reader returned.
+
+    Returns
+    -------
+    Plan
+        Before the layout pass.
+
+    Raises
+    ------
+    UnsupportedLayersError
+        Naming all layers without a translation.
+    """
+    refused = {refusal.layer: refusal for refusal in refusals(network)}
+    builder = PlanBuilder(network)
+    values: dict[str, Value] = {}
+    for layer in network.layers:
+        if layer.name in refused or not all(name in values for name in layer.incoming):
+            continue
+        builder.begin(layer.name)
+        try:
+            values[layer.name] = _translate_layer(layer, values, builder)
+        except ValueError as error:
+            refused[layer.name] = Refusal(layer.name, layer.kind, str(error))
+    if refused:
+        order = [layer.name for layer in network.layers]
+        raise UnsupportedLayersError(sorted(refused.values(), key=lambda r: order.index(r.layer)))
+    plan = Plan(
+        network=network,
+        steps=tuple(builder.steps),
+        inputs=tuple(values[name] for name in network.inputs),
+        outputs=tuple(values[name] for name in network.outputs),
+        layers=values,
+    )
+    return _release_batch_size(plan)
+
+
+def _translate_layer(layer: Layer, values: dict[str, Value], builder: PlanBuilder) -> Value:
+    inputs = [values[name] for name in layer.incoming]
+    return require_family(layer).translate(layer.attributes, layer, inputs, builder)
+
+
+def _release_batch_size(plan: Plan) -> Plan:
+    """Leave the batch size open, whatever the net declared, unless a layer depends on it."""
+    if any(step.operation.needs_batch_size for step in plan.steps):
+        return plan
+
+    def release(step: Step) -> Step:
+        operation = step.operation
+        if not isinstance(operation, Input):
+            return step
+        return replace(step, operation=replace(operation, shape=(None, *operation.shape[1:])))
+
+    return replace(plan, steps=tuple(map(release, plan.steps)))
