@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
@@ -48,13 +49,20 @@ class Layout:
     def from_lasagne(self, array: Array) -> Array:
         """Return an array of Lasagne's as the target holds it."""
         array = array.transpose(self.axes)
-        return array if self.rows is None else replace(self.rows, axis=-1).apply(array)
+        return array if self._in_order(array) else self._last_axis().apply(array)
 
     def to_lasagne(self, array: Array) -> Array:
         """Return a target's array as Lasagne holds it."""
-        if self.rows is not None:
-            array = replace(self.rows, axis=-1).undo(array)
+        if not self._in_order(array):
+            array = self._last_axis().undo(array)
         return array.transpose(np.argsort(self.axes))
+
+    def _in_order(self, array: Array) -> bool:
+        # A last axis of size 1 is one that is shared: a dropout mask's, say.
+        return self.rows is None or array.shape[-1] == 1
+
+    def _last_axis(self) -> Rows:
+        return replace(cast(Rows, self.rows), axis=-1)
 
 
 def lasagne_order(rank: int) -> Layout:

@@ -25,6 +25,7 @@ __all__ = [
     "Combine",
     "Concat",
     "Conv",
+    "Crop",
     "Dense",
     "Dropout",
     "Flatten",
@@ -379,28 +380,28 @@ class Concat(Operation):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
+class Crop(Operation):
+    """Cut known amounts off spatial axes; ``cuts`` gives (before, behind) for each of them."""
+
+    wants: Wanted = field(default="channels_last", init=False)
+    cuts: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Autocrop(Operation):
     """Crop input number ``index`` to the smallest size that any input has.
 
-    Attributes
-    ----------
-    modes : tuple of {None, "lower", "center", "upper"}
-        Which part is kept, per axis.
-    cropped : tuple of (int, int) or None
-        What is cut off before and behind each axis where all sizes are known.
+    ``modes`` says which part is kept, per axis: None (all), "lower", "center"
+    or "upper".
     """
 
     modes: tuple[str | None, ...]
     index: int
-    cropped: tuple[tuple[int, int], ...] | None
 
     def arranged(self, layout: Layout) -> Operation:
         """Return the cropping with one entry per physical axis."""
         modes = cast("tuple[str | None, ...]", layout.arrange(self.modes))
-        cropped = self.cropped and cast(
-            "tuple[tuple[int, int], ...]", layout.arrange(self.cropped)
-        )
-        return replace(self, modes=modes, cropped=cropped)
+        return replace(self, modes=modes)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lasport.layers.values import describe, integer, number
-from lasport.operations import Autocrop, Combine, Concat, Rescale
+from lasport.operations import Autocrop, Combine, Concat, Crop, Rescale
 from lasport.plan import PlanBuilder, Value
 from lasport.readers.inert import Instance
 from lasport.registry import Family, Run, attribute, register
@@ -97,9 +97,11 @@ def crop_values(
         if cuts is not None and not any(map(any, cuts)):
             cropped.append(x)
             continue
-        crop = Autocrop(modes=per_axis, index=index, cropped=cuts)
-        fed = (x,) if cuts is not None else tuple(inputs)
-        cropped.append(builder.add(crop, fed, result, suffix="crop"))
+        if cuts is not None and not any(map(any, cuts[:2])):
+            cropped.append(builder.add(Crop(cuts=cuts[2:]), (x,), result, suffix="crop"))
+        else:
+            crop = Autocrop(modes=per_axis, index=index)
+            cropped.append(builder.add(crop, tuple(inputs), result, suffix="crop"))
     return tuple(cropped)
 
 

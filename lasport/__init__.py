@@ -1,0 +1,31 @@
+"""Port Lasagne (Theano) networks to TensorFlow / Keras 3, with the evidence.
+
+>>> import lasport
+>>> net = lasport.load("net.pkl")  # doctest: +SKIP
+>>> model = lasport.to_keras(net)  # doctest: +SKIP
+>>> assert lasport.verify(net, model)  # doctest: +SKIP
+"""
+
+from lasport.api import (
+    convert,
+    from_lasagne,
+    lasagne_param_values,
+    load,
+    to_keras,
+    verify,
+)
+from lasport.errors import LasportError, UnsupportedLayersError
+
+__all__ = [
+    "LasportError",
+    "UnsupportedLayersError",
+    "__version__",
+    "convert",
+    "from_lasagne",
+    "lasagne_param_values",
+    "load",
+    "to_keras",
+    "verify",
+]
+
+__version__ = "0.1.0.dev0"

@@ -1,0 +1,282 @@
+"""The public functions: thin, each one a walk along the story of the data."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from lasport.errors import UsageError
+from lasport.spec import Array, Network
+
+if TYPE_CHECKING:
+    import keras
+
+    from lasport.compare.report import Report
+    from lasport.oracles.record import Mode, Record
+    from lasport.passes import DataFormat
+    from lasport.targets.keras_calls import Calls, Profile
+
+__all__ = ["convert", "from_lasagne", "lasagne_param_values", "load", "to_keras", "verify"]
+
+StrPath = str | os.PathLike[str]
+
+
+def load(path: StrPath, *, outputs: Sequence[str] | None = None) -> Network:
+    """Read a network that somebody pickled.
+
+    Nothing that the file names is imported or called, so untrusted files are
+    safe to read.
+
+    Parameters
+    ----------
+    path : path-like
+        A pickled output layer, a list or tuple of layers, or a dict name ->
+        layer; of Python 2 or 3, protocol 0 to 5; plain, gzip, bz2 or xz,
+        recognized by content.
+    outputs : sequence of str, optional
+        Names of the layers that shall be the outputs. By default those that
+        were pickled; of a list or dict that holds the whole net, the layers
+        that feed no other.
+
+    Returns
+    -------
+    Network
+        Layers, attributes and parameters in Lasagne's terms. Classes without a
+        translation are kept, and refused by :func:`to_keras`.
+
+    Raises
+    ------
+    UnreadableFileError, RefusedFileError, InvalidNetworkError
+        If there is no network to be had from the file, saying why.
+    """
+    from lasport.readers.pickle_file import load_network
+
+    return load_network(path, outputs)
+
+
+def from_lasagne(layer: object, *, outputs: Sequence[str] | None = None) -> Network:
+    """Read a network from live Lasagne layers, in a process that has Lasagne.
+
+    Parameters
+    ----------
+    layer : Lasagne layer, or list, tuple or dict of layers
+        As for :func:`load`.
+    outputs : sequence of str, optional
+        Names of the layers that shall be the outputs.
+
+    Returns
+    -------
+    Network
+    """
+    from lasport.readers.live import read_layers
+
+    return read_layers(layer, outputs)
+
+
+def to_keras(
+    net: Network,
+    *,
+    profile: Profile = "stock",
+    data_format: DataFormat = "channels_first",
+    dtype: str | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Build the Keras model that computes what a network computes.
+
+    Parameters
+    ----------
+    net : Network
+        From :func:`load` or :func:`from_lasagne`.
+    profile : {"stock", "exact"}
+        "stock": layers that Keras ships wherever inference and the forward
+        pass of training are the same; such a model loads without lasport.
+        "exact": own layers wherever stock ones part company in training:
+        running averages of inv_std, gradients of rectifiers at 0 and of max
+        pooling at ties.
+    data_format : {"channels_first", "channels_last"}
+        Order of axes at the model's inputs and outputs. "channels_first" is
+        exactly what Lasagne took and returned; "channels_last" moves the
+        channels of images to the end. Inside, images are channels last.
+    dtype : str, optional
+        Float dtype or Keras dtype policy; by default the parameters' own.
+    name : str, optional
+        The model's name.
+
+    Returns
+    -------
+    keras.Model
+        Functional; layers carry Lasagne's names.
+
+    Raises
+    ------
+    UnsupportedLayersError
+        Naming every layer that has no translation.
+    UsageError
+        For an unknown profile, data format or dtype.
+    """
+    calls = _calls(net, profile, data_format, dtype)
+    from lasport.targets.keras_model import build_model
+
+    return build_model(calls, name)
+
+
+def convert(
+    path: StrPath,
+    *,
+    outputs: Sequence[str] | None = None,
+    profile: Profile = "stock",
+    data_format: DataFormat = "channels_first",
+    dtype: str | None = None,
+    name: str | None = None,
+) -> keras.Model:
+    """Read a pickled network and build its Keras model: :func:`load`, then :func:`to_keras`."""
+    net = load(path, outputs=outputs)
+    return to_keras(net, profile=profile, data_format=data_format, dtype=dtype, name=name)
+
+
+def lasagne_param_values(model: keras.Model, net: Network | None = None) -> list[Array]:
+    """Return a model's weights as ``lasagne.layers.get_all_param_values`` would.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From :func:`to_keras`, trained or not, or saved and loaded again.
+    net : Network, optional
+        The network it was made from; only a model that was built in this
+        process knows it by itself.
+
+    Returns
+    -------
+    list of ndarray
+        In ``get_all_params`` order, in Lasagne's shapes and the original
+        dtypes. Weights that were not touched come back bit for bit.
+
+    Raises
+    ------
+    UsageError
+        If ``net`` is needed.
+    ComparisonError
+        If the model is not one that lasport makes of the network.
+    """
+    from lasport.targets.keras_model import calls_of, read_weights
+    from lasport.targets.keras_port import recognize
+
+    calls = calls_of(model) if net is None else recognize(model, net)
+    if calls is None:
+        raise UsageError(
+            "this model was not built from a network in this process; pass net=, the network"
+            if net is None
+            else "the layers of this model are not those that lasport makes of the network"
+        )
+    return read_weights(model, calls)
+
+
+def verify(
+    net: Network,
+    model: keras.Model | None = None,
+    oracle: str | Record = "reference",
+    modes: Sequence[Mode] = ("inference", "training"),
+    *,
+    profile: Profile = "stock",
+    passes: Sequence[int] = (1, 5),
+    seed: int = 0,
+    outputs_only: bool = False,
+    data_format: DataFormat | None = None,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> Report:
+    """Compare a model with its original, layer by layer, in both modes.
+
+    Structure is judged in float64, rounding in float32 relative to the
+    oracle's own error; see the page on exactness.
+
+    Parameters
+    ----------
+    net : Network
+        The original.
+    model : keras.Model, optional
+        The port; by default the one that :func:`to_keras` makes.
+    oracle : str or Record
+        Who says what is right: "reference" (numpy), "theano" (the real Lasagne
+        in this process; for a net that was read from a file it unpickles that
+        file, which runs whatever the file says), "record:PATH" or a record.
+    modes : sequence of {"inference", "training"}
+        What to compare. Training adds the running averages.
+    profile : {"stock", "exact"}
+        Of the model made here, if none is given.
+    passes : sequence of int
+        After how many training passes to compare running averages.
+    seed : int
+        Seeds random inputs, batches and masks.
+    outputs_only : bool
+        Compare outputs alone: for a port whose layers have other names.
+    data_format : {"channels_first", "channels_last"}, optional
+        Order of axes of a model that lasport did not make.
+    progress : callable
+        Told each stage.
+
+    Returns
+    -------
+    Report
+        True if everything was compared and agreed.
+
+    Raises
+    ------
+    UnsupportedLayersError
+        If the network has layers without a translation.
+    ComparisonError
+        If model or record are not of this network.
+    MissingDependencyError
+        If the oracle "theano" is asked for where it is not installed.
+    """
+    from lasport.compare.verify import verify_port
+
+    if model is None:
+        model = to_keras(net, profile=profile)
+    from lasport.targets.keras_port import KerasPort
+
+    port = KerasPort(model, net, data_format)
+    progress("running the original")
+    record, description = _consult(net, oracle, seed, max(passes, default=0))
+    return verify_port(
+        net,
+        port,
+        record,
+        oracle=description,
+        model=f"model {model.name!r}",
+        modes=modes,
+        passes=passes,
+        outputs_only=outputs_only,
+        progress=progress,
+    )
+
+
+def _calls(net: Network, profile: Profile, data_format: DataFormat, dtype: str | None) -> Calls:
+    from lasport.passes import lower
+    from lasport.targets.keras_calls import keras_calls
+    from lasport.translate import translate
+
+    if data_format not in ("channels_first", "channels_last"):
+        raise UsageError(f"data_format must be channels_first or channels_last, not {data_format!r}")
+    return keras_calls(lower(translate(net), data_format), profile, dtype or net.dtype.name)
+
+
+def _consult(net: Network, oracle: str | Record, seed: int, passes: int) -> tuple[Record, str]:
+    """Return a record of what the oracle computes, and what to call the oracle."""
+    if not isinstance(oracle, str):
+        return oracle, "a record"
+    kind, _, place = oracle.partition(":")
+    if oracle == "reference":
+        from lasport.oracles.reference import reference_record
+
+        return reference_record(net, seed=seed, passes=passes), "the numpy reference"
+    if oracle == "theano":
+        from lasport.oracles.theano_live import theano_record
+
+        record = theano_record(net, seed=seed, passes=passes)
+        return record, f"Lasagne {record.meta['lasagne']} on Theano {record.meta['theano']}"
+    if kind == "record" and place:
+        from lasport.oracles.record import read_record
+
+        return read_record(place), f"record {os.path.basename(place)}"
+    raise UsageError(f"oracle must be reference, theano or record:PATH, not {oracle!r}")

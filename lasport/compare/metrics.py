@@ -1,0 +1,115 @@
+"""How far two arrays are apart, and when that is only rounding.
+
+Two questions are asked of every array. In float64: is the structure right? A
+wrong axis, flip or constant shows as a difference far above a few roundings,
+so :data:`STRUCTURE_BOUND` separates the two on any net of moderate depth. In
+float32: is the port as accurate as the original? Both are held against the
+float64 result, and the port's error may be :data:`ROUNDING_FACTOR` times the
+original's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lasport.spec import Array
+
+__all__ = ["ROUNDING_FACTOR", "STRUCTURE_BOUND", "Difference", "error_ratio", "measure"]
+
+STRUCTURE_BOUND = 1e-10
+ROUNDING_FACTOR = 8.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far an array is from what it should be.
+
+    Attributes
+    ----------
+    largest, mean, median : float
+        Of the absolute differences.
+    relative : float
+        The largest difference divided by the largest expected magnitude.
+    """
+
+    largest: float
+    mean: float
+    median: float
+    relative: float
+
+
+def measure(actual: Array, expected: Array) -> Difference:
+    """Measure the difference between two arrays of one shape.
+
+    Parameters
+    ----------
+    actual, expected : ndarray
+        NaN in one and a number in the other counts as infinitely far apart;
+        equal infinities and NaN in both count as equal.
+
+    Returns
+    -------
+    Difference
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> measure(np.array([1.0, 2.5]), np.array([1.0, 2.0])).relative
+    0.25
+    """
+    distance = _distance(actual, expected)
+    if distance.size == 0:
+        return Difference(0.0, 0.0, 0.0, 0.0)
+    largest = float(distance.max())
+    scale = _magnitude(expected)
+    return Difference(
+        largest,
+        float(distance.mean()),
+        float(np.median(distance)),
+        0.0 if largest == 0 else largest / scale if scale > 0 else np.inf,
+    )
+
+
+def error_ratio(port: Array, oracle: Array, truth: Array) -> float:
+    """Return the port's rounding error in units of the oracle's.
+
+    Root mean squares over all entries. The oracle's error counts as at least
+    half a float32 unit in the last place of the largest entry: an oracle that
+    happens to be exact does not make every rounding of the port a failure.
+
+    Parameters
+    ----------
+    port, oracle : ndarray
+        Results in float32.
+    truth : ndarray
+        The result in float64.
+    """
+    port_error = float(np.sqrt(np.mean(_distance(port, truth) ** 2)))
+    oracle_error = float(np.sqrt(np.mean(_distance(oracle, truth) ** 2)))
+    floor = _magnitude(truth) * float(np.finfo(np.float32).eps) / 2
+    if port_error == 0:
+        return 0.0
+    return port_error / max(oracle_error, floor, np.finfo(np.float64).tiny)
+
+
+def _distance(actual: Array, expected: Array) -> Array:
+    if actual.shape != expected.shape:
+        raise ValueError(f"shape {actual.shape} where {expected.shape} is expected")
+    a, b = np.asarray(actual, np.float64), np.asarray(expected, np.float64)
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(a - b)
+    distance = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, distance)
+    return np.asarray(np.where(np.isnan(distance), np.inf, distance))
+
+
+def _magnitude(array: Array) -> float:
+    finite = np.abs(np.asarray(array, np.float64))
+    finite = finite[np.isfinite(finite)]
+    return float(finite.max()) if finite.size else 0.0

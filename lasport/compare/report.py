@@ -1,0 +1,196 @@
+"""What a comparison found: a result that is true when everything agreed."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from lasport.compare.metrics import Difference
+
+__all__ = ["Comparison", "Drift", "Report"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One array that was compared.
+
+    Attributes
+    ----------
+    subject : str
+        What it is, such as ``"training/layers/conv1"`` or
+        ``"training/params/5/bn.mean"``.
+    layer : str
+        The Lasagne layer it belongs to.
+    dtype : str
+        "float64" (structure) or "float32" (rounding).
+    ok : bool
+        Whether it agreed.
+    difference : Difference or None
+        ``None`` where there was nothing to subtract.
+    ratio : float or None
+        In float32: the port's error in units of the oracle's.
+    problem : str or None
+        What is wrong, where that is not a matter of numbers.
+    """
+
+    subject: str
+    layer: str
+    dtype: str
+    ok: bool
+    difference: Difference | None = None
+    ratio: float | None = None
+    problem: str | None = None
+
+    def __str__(self) -> str:
+        if self.problem is not None:
+            return f"{self.subject} [{self.dtype}]: {self.problem}"
+        assert self.difference is not None
+        text = (
+            f"{self.subject} [{self.dtype}]: relative difference {self.difference.relative:.2g}, "
+            f"largest {self.difference.largest:.2g}, median {self.difference.median:.2g}"
+        )
+        return text if self.ratio is None else f"{text}, {self.ratio:.2g} times the oracle's error"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a layer's effective inv_std parts from Lasagne's in further training.
+
+    Relative differences over the layer's entries; not a failure but a property
+    of Keras' own batch normalization, which averages the variance.
+    """
+
+    layer: str
+    passes: int
+    median: float
+    largest: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """Evidence that a port computes what its original does, or not.
+
+    Attributes
+    ----------
+    oracle : str
+        Who said what is right.
+    model : str
+        What was compared with it.
+    comparisons : tuple of Comparison
+        Everything that was compared, in order.
+    problems : tuple of str
+        What could not be compared; each of them is a failure.
+    drifts : tuple of Drift
+        What stock batch norm will do differently in further training.
+    settings : mapping
+        Modes, seed, bounds: what somebody needs to do it again.
+    """
+
+    oracle: str
+    model: str
+    comparisons: tuple[Comparison, ...]
+    problems: tuple[str, ...] = ()
+    drifts: tuple[Drift, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything was compared and agreed."""
+        return not self.problems and bool(self.comparisons) and not self.failures
+
+    @property
+    def failures(self) -> tuple[Comparison, ...]:
+        """The comparisons that did not agree."""
+        return tuple(comparison for comparison in self.comparisons if not comparison.ok)
+
+    @property
+    def first_divergence(self) -> Comparison | None:
+        """The first comparison, in the order of the net, that did not agree."""
+        return next(iter(self.failures), None)
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def to_text(self) -> str:
+        """Return the report as lines for people."""
+        verdict = "equal" if self.ok else "DIFFERENT"
+        lines = [f"{self.model} against {self.oracle}: {verdict}"]
+        for group, members in self._groups().items():
+            worst = max(members, key=_badness)
+            agreed = sum(member.ok for member in members)
+            lines.append(f"  {group}: {agreed} of {len(members)} agree; worst: {worst}")
+        lines.extend(f"  not compared: {problem}" for problem in self.problems)
+        if self.first_divergence is not None:
+            lines.append(f"  first divergence: {self.first_divergence}")
+        for drift in self.drifts:
+            lines.append(
+                f"  further training: {drift.layer}'s inv_std parts from Lasagne's by "
+                f"{drift.median:.2g} (median), {drift.largest:.2g} (largest) "
+                f"after {drift.passes} batches"
+            )
+        if self.drifts:
+            lines.append("  (stock batch norm averages the variance; profile 'exact' does not part)")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return everything as plain data."""
+        return {
+            "ok": self.ok,
+            "oracle": self.oracle,
+            "model": self.model,
+            "settings": dict(self.settings),
+            "first_divergence": None
+            if self.first_divergence is None
+            else self.first_divergence.subject,
+            "problems": list(self.problems),
+            "comparisons": [asdict(comparison) for comparison in self.comparisons],
+            "drifts": [asdict(drift) for drift in self.drifts],
+        }
+
+    def to_json(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as JSON; an interrupted run leaves the old file or none.
+
+        Parameters
+        ----------
+        path : path-like
+            Replaced if it exists. Infinities and NaN are written as strings.
+        """
+        target = Path(path)
+        text = json.dumps(_finite(self.to_dict()), indent=1, allow_nan=False)
+        descriptor, partial = tempfile.mkstemp(dir=target.parent, prefix=target.name)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        os.replace(partial, target)
+
+    def _groups(self) -> dict[str, list[Comparison]]:
+        groups: dict[str, list[Comparison]] = {}
+        for comparison in self.comparisons:
+            group = f"{comparison.subject.rpartition('/')[0]} [{comparison.dtype}]"
+            groups.setdefault(group, []).append(comparison)
+        return groups
+
+
+def _badness(comparison: Comparison) -> tuple[bool, float]:
+    if comparison.difference is None:
+        return (not comparison.ok, math.inf)
+    size = comparison.ratio if comparison.ratio is not None else comparison.difference.relative
+    return (not comparison.ok, size)
+
+
+def _finite(value: object) -> object:
+    """Replace the floats that JSON does not have by their names."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

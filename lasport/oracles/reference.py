@@ -1,0 +1,301 @@
+"""The numpy reference: runs a network layer by layer with its families' formulas.
+
+It needs nothing but numpy, runs in float64 or float32, and writes the same
+records as the real Theano. Golden records made by the real Lasagne pin it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from lasport.errors import ComparisonError
+from lasport.layers.input import InputAttributes
+from lasport.oracles.probe import FORMAT, GRID, choose_input_shapes, draw_values
+from lasport.oracles.record import Record
+from lasport.registry import require_family
+from lasport.spec import Array, Layer, Network
+
+__all__ = ["ForwardPass", "draw_inputs", "reference_record", "run_reference"]
+
+Masks = Mapping[int, Sequence[Array]]
+
+
+@dataclass(frozen=True)
+class ForwardPass:
+    """What one pass through a network computed.
+
+    Attributes
+    ----------
+    layers : list of ndarray
+        Output of every layer, in the network's order.
+    params : list of ndarray
+        Parameters after the pass, in ``get_all_params`` order.
+    masks : dict of int to list of ndarray
+        What each stochastic layer drew, by layer index.
+    """
+
+    layers: list[Array]
+    params: list[Array]
+    masks: dict[int, list[Array]]
+
+
+@dataclass
+class _LayerRun:
+    """One layer's part in a pass: it hands out masks and takes updates."""
+
+    training: bool
+    rng: np.random.RandomState
+    given: Sequence[Array] | None
+    drawn: list[Array] = field(default_factory=list)
+    updates: dict[str, Array] = field(default_factory=dict)
+
+    def keep_mask(self, shape: tuple[int, ...], keep: float) -> Array:
+        """Return the next recorded mask, or draw one."""
+        if self.given is None:
+            mask: Array = (self.rng.uniform(size=shape) < keep).astype(np.float64)
+        elif len(self.drawn) >= len(self.given):
+            raise ComparisonError("the record holds fewer masks than the layer draws")
+        else:
+            mask = self.given[len(self.drawn)]
+        if mask.shape != shape:
+            raise ComparisonError(f"a mask of {mask.shape} was recorded where {shape} is drawn")
+        self.drawn.append(mask)
+        return mask
+
+    def update(self, param: str, value: Array) -> None:
+        """Remember a parameter's new value."""
+        self.updates[param] = value
+
+
+def run_reference(
+    network: Network,
+    inputs: Sequence[Array],
+    *,
+    training: bool,
+    dtype: DTypeLike = np.float64,
+    params: Sequence[Array] | None = None,
+    masks: Masks | None = None,
+    seed: int = 0,
+) -> ForwardPass:
+    """Compute every layer of a network once.
+
+    Parameters
+    ----------
+    network : Network
+        All of its layers must be translatable.
+    inputs : sequence of ndarray
+        One per input layer, in Lasagne's axis order.
+    training : bool
+        Whether dropout drops and batch normalization uses and averages the
+        batch's statistics (Lasagne's ``deterministic=False``).
+    dtype : dtype
+        What to compute in.
+    params : sequence of ndarray, optional
+        In place of the network's own, in ``get_all_params`` order.
+    masks : mapping of int to sequence of ndarray, optional
+        What stochastic layers shall draw, by layer index; otherwise they draw
+        from ``seed``.
+    seed : int
+        Seeds the masks.
+
+    Returns
+    -------
+    ForwardPass
+
+    Raises
+    ------
+    ComparisonError
+        If inputs or masks do not fit the network.
+    """
+    _check_inputs(network, inputs)
+    owned = [param for _, param in network.owned_params()]
+    values = [param.value for param in owned] if params is None else list(params)
+    current = {id(param.value): value for param, value in zip(owned, values, strict=True)}
+    after = dict(current)
+    outputs: dict[str, Array] = {}
+    drawn: dict[int, list[Array]] = {}
+    fed = dict(zip(network.inputs, inputs, strict=True))
+    for index, layer in enumerate(network.layers):
+        given = None if masks is None else masks.get(index, ())
+        run = _LayerRun(training, np.random.RandomState(seed + index + 1), given)
+        arrays = [outputs[name] for name in layer.incoming] or [_cast(fed[layer.name], dtype)]
+        own = {name: _cast(current[id(p.value)], dtype) for name, p in layer.params.items()}
+        outputs[layer.name] = _compute(layer, own, arrays, run)
+        for name, value in run.updates.items():
+            after[id(layer.params[name].value)] = value
+        if run.drawn:
+            drawn[index] = run.drawn
+    return ForwardPass(
+        [outputs[layer.name] for layer in network.layers],
+        [after[id(param.value)] for param in owned],
+        drawn,
+    )
+
+
+def _compute(
+    layer: Layer, params: Mapping[str, Array], inputs: Sequence[Array], run: _LayerRun
+) -> Array:
+    family = require_family(layer)
+    try:
+        return family.reference(layer.attributes, params, inputs, run)
+    except ValueError as error:
+        raise ComparisonError(f"{layer.name} ({layer.kind}): {error}") from error
+
+
+def _cast(array: Array, dtype: DTypeLike) -> Array:
+    return array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
+
+
+def _check_inputs(network: Network, inputs: Sequence[Array]) -> None:
+    names = network.inputs
+    if len(inputs) != len(names):
+        raise ComparisonError(f"{len(inputs)} arrays for the inputs {', '.join(names)}")
+    for name, array in zip(names, inputs, strict=True):
+        shape = network[name].output_shape or ()
+        fits = len(shape) == array.ndim and all(
+            size is None or size == found or axis == 0
+            for axis, (size, found) in enumerate(zip(shape, array.shape, strict=True))
+        )
+        if not fits:
+            raise ComparisonError(f"input {name!r} takes {shape}, not an array of {array.shape}")
+
+
+def draw_inputs(network: Network, seed: int, passes: int = 0) -> list[list[Array]]:
+    """Draw random inputs: asymmetric, with open sizes unlike all others.
+
+    Parameters
+    ----------
+    network : Network
+        Whose input layers are to be fed.
+    seed : int
+        The same seed gives the same arrays.
+    passes : int
+        How many further batches to draw.
+
+    Returns
+    -------
+    list of list of ndarray
+        ``1 + passes`` lists with one float64 (or integer) array per input layer.
+    """
+    rng = np.random.RandomState(seed)
+    sources = [network[name] for name in network.inputs]
+    shaped = [SimpleNamespace(shape=source.output_shape) for source in sources]
+    known = [layer for layer in network.layers if layer.output_shape is not None]
+    dtypes = [_input_dtype(source) for source in sources]
+    shapes = choose_input_shapes(known, shaped)
+    return [
+        [draw_values(rng, shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+        for _ in range(1 + passes)
+    ]
+
+
+def _input_dtype(source: Layer) -> str:
+    attributes = source.attributes
+    integer = isinstance(attributes, InputAttributes) and attributes.is_integer
+    return attributes.input_var if integer else "float64"  # type: ignore[attr-defined]
+
+
+def reference_record(
+    network: Network,
+    *,
+    inputs: Sequence[Array] | None = None,
+    seed: int = 0,
+    passes: int = 5,
+    dtype: DTypeLike = np.float64,
+) -> Record:
+    """Record what the numpy reference computes, in both modes.
+
+    Parameters
+    ----------
+    network : Network
+        All of its layers must be translatable.
+    inputs : sequence of ndarray, optional
+        One per input layer; drawn from ``seed`` if missing. The batches of the
+        training passes are always drawn.
+    seed : int
+        Seeds inputs, batches, cotangents and masks.
+    passes : int
+        Number of training passes.
+    dtype : dtype
+        What to compute in.
+
+    Returns
+    -------
+    Record
+        Without gradients: the reference has none.
+    """
+    drawn, *batches = draw_inputs(network, seed, passes)
+    fed = drawn if inputs is None else list(inputs)
+    owned = list(network.owned_params())
+    arrays: dict[str, Array] = {}
+    _store(arrays, "inputs", [_cast(x, dtype) for x in fed])
+    _store(arrays, "params", [_cast(param.value, dtype) for _, param in owned])
+    index = {layer.name: position for position, layer in enumerate(network.layers)}
+    outputs = [index[name] for name in network.outputs]
+    for mode, training in (("inference", False), ("training", True)):
+        forward = run_reference(network, fed, training=training, dtype=dtype, seed=seed)
+        _store(arrays, f"{mode}/layers", forward.layers)
+        _store(arrays, f"{mode}/outputs", [forward.layers[k] for k in outputs])
+        for k, masks in forward.masks.items():
+            _store(arrays, f"{mode}/masks/{k}", masks)
+    values = [param.value for _, param in owned]
+    for number, batch in enumerate(batches, 1):
+        forward = run_reference(
+            network, batch, training=True, dtype=dtype, params=values, seed=seed + 1000 * number
+        )
+        values = forward.params
+        _store(arrays, f"batches/{number}", [_cast(x, dtype) for x in batch])
+        _store(arrays, f"training/params/{number}", values)
+        for k, masks in forward.masks.items():
+            _store(arrays, f"passes/{number}/masks/{k}", masks)
+    rng = np.random.RandomState(seed)
+    shapes = [arrays[f"inference/outputs/{j}"].shape for j in range(len(outputs))]
+    _store(arrays, "cotangents", [rng.standard_normal(shape).astype(dtype) for shape in shapes])
+    meta = _meta(network, seed, passes, np.dtype(dtype).name)
+    return Record.from_arrays({**arrays, "meta": np.array(json.dumps(meta, sort_keys=True))})
+
+
+def _store(arrays: dict[str, Array], prefix: str, values: Sequence[Array]) -> None:
+    arrays.update({f"{prefix}/{number}": value for number, value in enumerate(values)})
+
+
+def _meta(network: Network, seed: int, passes: int, floats: str) -> dict[str, object]:
+    index = {layer.name: position for position, layer in enumerate(network.layers)}
+    return {
+        "format": FORMAT,
+        "python": "",
+        "numpy": np.__version__,
+        "theano": "none: lasport's numpy reference",
+        "lasagne": "none: lasport's numpy reference",
+        "floatX": floats,
+        "layers": [
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "incoming": [index[name] for name in layer.incoming],
+                "output_shape": list(layer.output_shape or ()),
+            }
+            for layer in network.layers
+        ],
+        "params": [
+            {
+                "name": f"{layer.name}.{param.name}",
+                "tags": sorted(param.tags),
+                "owners": [[index[layer.name], param.name]],
+            }
+            for layer, param in network.owned_params()
+        ],
+        "inputs": [index[name] for name in network.inputs],
+        "outputs": [index[name] for name in network.outputs],
+        "seed": seed,
+        "passes": passes,
+        "grid": GRID,
+        "command": "",
+        "no_gradient": "the numpy reference computes no gradients",
+    }

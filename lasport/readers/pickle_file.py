@@ -1,0 +1,47 @@
+"""Reading a pickled net from a file, inertly."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from lasport.errors import InvalidNetworkError, RefusedFileError, UnreadableFileError
+from lasport.readers.containers import read_bytes
+from lasport.readers.network import build_network
+from lasport.readers.pickle_machine import load_inert
+from lasport.spec import Network
+
+__all__ = ["load_network"]
+
+
+def load_network(path: str | os.PathLike[str], outputs: Sequence[str] | None = None) -> Network:
+    """Read a pickled layer, a list or tuple of layers, or a dict name -> layer.
+
+    Nothing that the pickle names is imported or called.
+
+    Parameters
+    ----------
+    path : path-like
+        A pickle of Python 2 or 3, protocol 0 to 5, plain or compressed.
+    outputs : sequence of str, optional
+        Names of the layers that shall be the outputs.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    UnreadableFileError
+        If the file is missing, truncated, no pickle, or holds no layers.
+    RefusedFileError
+        If it asks for what no saved network needs.
+    InvalidNetworkError
+        If its layers and parameters contradict each other.
+    """
+    data = read_bytes(path)
+    try:
+        return build_network(load_inert(data), outputs, origin=Path(path))
+    except (UnreadableFileError, RefusedFileError, InvalidNetworkError) as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from error

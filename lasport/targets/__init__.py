@@ -1,0 +1,1 @@
+"""What a plan becomes: Keras calls, and the models and sources made of them."""

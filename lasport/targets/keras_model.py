@@ -1,0 +1,161 @@
+"""Executing Keras calls: the model itself.
+
+Weights are handed to each layer as it is built, through the layer's own
+initializers, so nothing random is drawn only to be overwritten.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from weakref import WeakKeyDictionary
+
+import keras
+import numpy as np
+
+from lasport.errors import ComparisonError, UsageError
+from lasport.spec import Array
+from lasport.targets.keras_calls import Call, Calls
+
+__all__ = ["build_model", "calls_of", "read_weights"]
+
+# Which calls a model was built from, for reading its weights back.
+_built: WeakKeyDictionary[keras.Model, Calls] = WeakKeyDictionary()
+
+
+def build_model(calls: Calls, name: str | None = None) -> keras.Model:
+    """Build a functional model.
+
+    Parameters
+    ----------
+    calls : Calls
+        What to execute.
+    name : str, optional
+        The model's name.
+
+    Returns
+    -------
+    keras.Model
+    """
+    try:
+        policy = keras.dtype_policies.get(calls.dtype)
+    except ValueError as error:
+        raise UsageError(f"dtype {calls.dtype!r}: {error}") from error
+    tensors: dict[str, keras.KerasTensor] = {}
+    for call in calls.calls:
+        tensors[call.name] = _execute(call, tensors, policy)
+    plan = calls.plan
+    model = keras.Model(
+        _single([tensors[calls.results[value.id]] for value in plan.inputs]),
+        _single([tensors[calls.results[value.id]] for value in plan.outputs]),
+        **({} if name is None else {"name": name}),
+    )
+    _built[model] = calls
+    return model
+
+
+def calls_of(model: keras.Model) -> Calls | None:
+    """Return the calls a model was built from in this process, or None."""
+    return _built.get(model)
+
+
+def read_weights(model: keras.Model, calls: Calls) -> list[Array]:
+    """Return a model's weights as Lasagne's parameter list.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With the layer names that the calls gave.
+    calls : Calls
+        How each weight was made from a parameter.
+
+    Returns
+    -------
+    list of ndarray
+        In ``get_all_params`` order and Lasagne's shapes and dtypes.
+
+    Raises
+    ------
+    ComparisonError
+        If a layer or a weight is missing, or has another shape.
+    """
+    restored: dict[int, Array] = {}
+    for call in calls.calls:
+        for name, weight in call.weights.items():
+            value = variable_of(model, call.name, name)
+            if value.shape != weight.value.shape:
+                raise ComparisonError(
+                    f"{call.name}.{name} has shape {value.shape}, not {weight.value.shape}"
+                )
+            restored[id(weight.param.value)] = weight.restore(value)
+    return [restored[id(value)] for value in calls.plan.network.param_values()]
+
+
+def variable_of(model: keras.Model, layer: str, name: str) -> Array:
+    """Return the value of one layer's variable as a numpy array."""
+    try:
+        variable = getattr(model.get_layer(layer), name)
+    except (ValueError, AttributeError):
+        raise ComparisonError(f"the model has no layer {layer!r} with a weight {name!r}") from None
+    if variable is None:
+        raise ComparisonError(f"layer {layer!r} has no weight {name!r}")
+    return np.asarray(variable.numpy())
+
+
+def _execute(
+    call: Call, tensors: Mapping[str, keras.KerasTensor], policy: keras.DTypePolicy
+) -> keras.KerasTensor:
+    if call.layer == "keras.Input":
+        return keras.Input(**{"dtype": policy.compute_dtype, "name": call.name, **call.arguments})
+    layer = _layer_class(call.layer)(
+        name=call.name, dtype=policy, **_with_data_format(call.layer, dict(call.arguments))
+    )
+    with _initialized_with({name: w.value for name, w in call.weights.items()}, layer):
+        return layer(_single([tensors[name] for name in call.inputs]))
+
+
+def _layer_class(path: str) -> type[keras.layers.Layer]:
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+
+
+def _with_data_format(path: str, arguments: dict[str, object]) -> dict[str, object]:
+    """Say channels last where the user's Keras configuration says otherwise."""
+    if keras.config.image_data_format() == "channels_last":
+        return arguments
+    if "data_format" in inspect.signature(_layer_class(path)).parameters:
+        arguments["data_format"] = "channels_last"
+    return arguments
+
+
+def _single(items: list[keras.KerasTensor]) -> object:
+    return items[0] if len(items) == 1 else items
+
+
+@contextmanager
+def _initialized_with(weights: Mapping[str, Array], layer: keras.layers.Layer) -> Iterator[None]:
+    """Let a layer's variables start as the given arrays, and keep its configuration as it is."""
+    original = {}
+    for name, value in weights.items():
+        attribute = f"{name}_initializer"
+        original[attribute] = getattr(layer, attribute)
+        setattr(layer, attribute, _Given(value))
+    try:
+        yield
+    finally:
+        for attribute, initializer in original.items():
+            setattr(layer, attribute, initializer)
+
+
+class _Given(keras.initializers.Initializer):
+    """An initializer that returns one array, and refuses any other shape."""
+
+    def __init__(self, value: Array) -> None:
+        self.value = value
+
+    def __call__(self, shape: tuple[int, ...], dtype: str | None = None) -> object:
+        if tuple(shape) != self.value.shape:
+            raise UsageError(f"a weight of shape {self.value.shape} meets a variable of {shape}")
+        return keras.ops.convert_to_tensor(self.value, dtype=dtype)
