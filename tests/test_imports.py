@@ -43,6 +43,7 @@ print(json.dumps(blocked))
 NEED_A_FRAMEWORK = {
     "lasport.keras_layers": "defines subclasses of keras.layers.Layer",
     "lasport.targets.keras_model": "builds the keras.Model",
+    "lasport.targets.keras_port": "runs keras models for the comparison",
 }
 
 WITHOUT_FRAMEWORK = {
