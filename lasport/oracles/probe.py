@@ -265,7 +265,7 @@ def describe(layers, params, sources, outputs):
                 "name": layer.name,
                 "kind": "%s.%s" % (type(layer).__module__, type(layer).__name__),
                 "incoming": incoming(layer),
-                "output_shape": list(layer.output_shape),
+                "output_shape": [None if n is None else int(n) for n in layer.output_shape],
             }
             for layer in layers
         ],

@@ -72,11 +72,13 @@ def build(name):
     lasagne.random.set_rng(np.random.RandomState(seed(name)))
     try:
         net = case.builder(**case.options)
+        outputs = net if isinstance(net, list) else [net]
+        for layer in get_all_layers(outputs):
+            layer.output_shape  # noqa: B018 - Lasagne 0.1 cannot tell all of them
     except (AttributeError, ImportError, TypeError) as error:
         if lasagne.__version__ == "0.1":
             raise MissingFromLasagneError("%s: %s" % (name, error))
         raise
-    outputs = net if isinstance(net, list) else [net]
     set_random_params(outputs, np.random.RandomState(seed(name) + 1))
     if case.container == "dict":
         return dict((layer.name, layer) for layer in get_all_layers(outputs))

@@ -10,23 +10,24 @@ no layer of the net has.
 COARSE = 0.5
 
 
-def resolve(value):
-    """Return the object of Lasagne or Theano that an option names."""
+def resolve(name, value):
+    """Return the object of Lasagne or Theano that an option's value stands for."""
     import lasagne
     import theano.tensor as T
 
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict):
-        return getattr(lasagne.nonlinearities, value[0])(**value[1])
+    if name == "nonlinearity" and isinstance(value, tuple):
+        kind, options = value
+        return getattr(lasagne.nonlinearities, kind)(**options)
+    if name == "nonlinearity" and isinstance(value, str):
+        return getattr(lasagne.nonlinearities, value)
     if isinstance(value, str) and value.startswith("T."):
         return getattr(T, value[2:])
-    if isinstance(value, str) and hasattr(lasagne.nonlinearities, value):
-        return getattr(lasagne.nonlinearities, value)
     return value
 
 
 def resolve_all(options):
-    """Return options with everything resolved that names an object."""
-    return dict((key, resolve(value)) for key, value in options.items())
+    """Return options with every value resolved."""
+    return dict((name, resolve(name, value)) for name, value in options.items())
 
 
 def inputs_only(shape):
@@ -191,7 +192,7 @@ CONV2D = prefixed(
         ("groups_2", {"filter_size": 3, "num_groups": 2}, "two groups"),
         (
             "depthwise",
-            {"source": (None, 4, 7, 2), "filter_size": (2, 3), "num_groups": 4, "num_filters": 8},
+            {"source": (None, 4, 7, 2), "filter_size": (3, 2), "num_groups": 4, "num_filters": 8},
             "a group per channel",
         ),
         (
