@@ -136,6 +136,8 @@ def attribute(
     return cast("T", field(metadata={"read": read, "absent": absent, "formerly": formerly}))
 
 
+LASAGNE_ROOTS = ("lasagne.layers", "nntools.layers")
+
 _families: dict[str, Family] = {}
 _refusals: dict[str, str] = {}
 
@@ -159,14 +161,34 @@ def _claim(kind: str) -> None:
         raise RegistrationError(f"{kind} is registered twice")
 
 
+def canonical(kind: str) -> str:
+    """Return the registered path of a class of Lasagne's that once lived elsewhere.
+
+    Lasagne was called nntools before December 2014 and kept all layers in one
+    module; class names have been unique throughout.
+    """
+    root, _, name = kind.rpartition(".")
+    if kind in _families or kind in _refusals or not root.startswith(LASAGNE_ROOTS):
+        return kind
+    known = (*_families, *_refusals)
+    return next(
+        (
+            path
+            for path in known
+            if path.startswith(LASAGNE_ROOTS) and path.rpartition(".")[2] == name
+        ),
+        kind,
+    )
+
+
 def family_of(kind: str) -> Family | None:
     """Return the family of a class path, or ``None``."""
-    return _families.get(kind)
+    return _families.get(canonical(kind))
 
 
 def refusal_of(kind: str) -> str | None:
     """Return why a class path is refused, or ``None``."""
-    return _refusals.get(kind)
+    return _refusals.get(canonical(kind))
 
 
 def families() -> Mapping[str, Family]:
@@ -181,7 +203,7 @@ def refusals() -> Mapping[str, str]:
 
 def require_family(layer: Layer) -> Family:
     """Return the family of a layer that was checked to have one."""
-    family = _families.get(layer.kind)
+    family = family_of(layer.kind)
     if family is None:
         raise RegistrationError(f"{layer.name}: no family is registered for {layer.kind}")
     return family

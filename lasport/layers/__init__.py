@@ -10,6 +10,7 @@ from lasport.layers import (
     nonlinearities,
     normalization,
     pool,
+    refused,
     shape,
     special,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "nonlinearities",
     "normalization",
     "pool",
+    "refused",
     "shape",
     "special",
 ]

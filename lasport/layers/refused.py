@@ -1,0 +1,74 @@
+"""Lasagne's layer classes that this version does not translate, each with its reason."""
+
+from __future__ import annotations
+
+from lasport.registry import refuse
+
+_ABSTRACT = "an abstract base class computes nothing; save a net of its subclasses"
+_LATER = "this version of lasport does not translate {what}; the coverage page lists what it does"
+
+refuse(
+    _ABSTRACT,
+    kinds=[
+        "lasagne.layers.base.Layer",
+        "lasagne.layers.base.MergeLayer",
+        "lasagne.layers.corrmm.MMLayer",
+        "lasagne.layers.cuda_convnet.CCLayer",
+    ],
+)
+refuse(
+    "a Gate belongs to a recurrent layer and is no layer of its own",
+    kinds=["lasagne.layers.recurrent.Gate"],
+)
+
+for _what, _kinds in {
+    "convolutions over one or three axes": ["conv.Conv1DLayer", "conv.Conv3DLayer", "dnn.Conv3DDNNLayer"],
+    "transposed and dilated convolutions": [
+        "conv.DilatedConv2DLayer",
+        "conv.TransposedConv2DLayer",
+        "conv.TransposedConv3DLayer",
+    ],
+    "locally connected layers": ["local.LocallyConnected2DLayer"],
+    "pooling over one or three axes": [
+        "dnn.MaxPool3DDNNLayer",
+        "dnn.Pool3DDNNLayer",
+        "pool.MaxPool1DLayer",
+        "pool.MaxPool3DLayer",
+        "pool.Pool1DLayer",
+        "pool.Pool3DLayer",
+    ],
+    "pooling over features and pyramids": [
+        "dnn.SpatialPyramidPoolingDNNLayer",
+        "pool.FeaturePoolLayer",
+        "pool.FeatureWTALayer",
+        "pool.SpatialPyramidPoolingLayer",
+    ],
+    "upscaling": ["pool.Upscale1DLayer", "pool.Upscale2DLayer", "pool.Upscale3DLayer"],
+    "cuda-convnet's order of axes (channels, rows, columns, batch)": [
+        "cuda_convnet.NINLayer_c01b",
+        "cuda_convnet.ShuffleBC01ToC01BLayer",
+        "cuda_convnet.ShuffleC01BToBC01Layer",
+    ],
+    "embeddings": ["embedding.EmbeddingLayer"],
+    "Gaussian noise": ["noise.GaussianNoiseLayer"],
+    "local response normalization and standardization": [
+        "normalization.LocalResponseNormalization2DLayer",
+        "normalization.StandardizationLayer",
+    ],
+    "recurrent layers": [
+        "recurrent.CustomRecurrentLayer",
+        "recurrent.GRULayer",
+        "recurrent.LSTMLayer",
+        "recurrent.RecurrentLayer",
+    ],
+    "dimshuffle and slices": ["shape.DimshuffleLayer", "shape.SliceLayer"],
+    "expressions, inverses, rectifiers with parameters and spatial transformers": [
+        "special.ExpressionLayer",
+        "special.InverseLayer",
+        "special.ParametricRectifierLayer",
+        "special.RandomizedRectifierLayer",
+        "special.TPSTransformerLayer",
+        "special.TransformerLayer",
+    ],
+}.items():
+    refuse(_LATER.format(what=_what), kinds=[f"lasagne.layers.{kind}" for kind in _kinds])
