@@ -9,8 +9,9 @@ def lenet():
     """Convolutions, max pools, dense layers with dropout, softmax: Lasagne's MNIST example."""
     from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer, dropout
     from lasagne.nonlinearities import rectify, softmax
+    from theano.tensor import tensor4
 
-    net = InputLayer((None, 1, 12, 10))
+    net = InputLayer((None, 1, 12, 10), input_var=tensor4("inputs"))
     net = Conv2DLayer(net, num_filters=4, filter_size=(3, 3), nonlinearity=rectify)
     net = MaxPool2DLayer(net, pool_size=(2, 2))
     net = Conv2DLayer(net, num_filters=6, filter_size=(2, 3), nonlinearity=rectify)
@@ -65,13 +66,14 @@ def inception():
         MaxPool2DLayer,
         NINLayer,
     )
+    from lasagne.nonlinearities import leaky_rectify
 
     source = InputLayer((None, 2, 6, 4), name="input")
     pooled = MaxPool2DLayer(source, pool_size=3, stride=1, pad=1, name="pool")
     branches = [
         Conv2DLayer(source, 2, 1, name="1x1"),
         Conv2DLayer(NINLayer(source, 4, name="reduce"), 7, 3, pad="same", name="3x3"),
-        NINLayer(pooled, 1, name="pool_proj"),
+        NINLayer(pooled, 1, nonlinearity=leaky_rectify, name="pool_proj"),
     ]
     return FlattenLayer(ConcatLayer(branches, name="concat"), name="flat")
 

@@ -14,6 +14,7 @@ import bz2
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
 import pickle
@@ -29,7 +30,7 @@ import probe  # noqa: E402 - found in the folders just named
 from cases import CASES, arguments, build, seed  # noqa: E402
 
 COMMIT = "5d3c63cb315c50b1cbd27a6bc8664b406f34dd99"
-COMMAND = "THEANO_FLAGS= PYTHONPATH=<Lasagne at this commit> python tests/golden/record.py"
+COMMAND = "PYTHONHASHSEED=0 PYTHONPATH=LASAGNE python2.7 tests/golden/record.py"
 
 PICKLED_AGAIN = [  # nets that other versions pickle too
     "net_lenet",
@@ -98,10 +99,16 @@ def compress(content, suffix):
     return content
 
 
+def build_alone(name, theano):
+    """Build a net whose pickle does not depend on what was built before it."""
+    theano.config.floatX = CASES[name].floatX
+    theano.gof.graph.Variable.__count__ = itertools.count(0)  # is part of their automatic names
+    return build(name)
+
+
 def record_case(name, theano, protocol):
     """Write the pickle and the record of one case, and the pickle of the trained net."""
-    theano.config.floatX = CASES[name].floatX
-    net = build(name)
+    net = build_alone(name, theano)
     write(name + ".pkl", pickle.dumps(net, protocol))
     probe.save_record(os.path.join(HERE, name + ".npz"), probe.probe_layers(net, **arguments(name)))
     if name in TRAINED:
@@ -113,8 +120,7 @@ def record_case(name, theano, protocol):
 def pickle_again(label, theano, protocols):
     """Pickle some nets under another Python or Theano: the same nets with the same parameters."""
     for i, name in enumerate(PICKLED_AGAIN):
-        theano.config.floatX = CASES[name].floatX
-        content = pickle.dumps(build(name), protocols[i % len(protocols)])
+        content = pickle.dumps(build_alone(name, theano), protocols[i % len(protocols)])
         suffix = COMPRESSED.get(name, "")
         write("%s.%s.pkl%s" % (name, label, suffix), compress(content, suffix))
 
