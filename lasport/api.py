@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lasport.errors import UsageError
@@ -257,7 +258,8 @@ def _calls(net: Network, profile: Profile, data_format: DataFormat, dtype: str |
     from lasport.translate import translate
 
     if data_format not in ("channels_first", "channels_last"):
-        raise UsageError(f"data_format must be channels_first or channels_last, not {data_format!r}")
+        known = "channels_first or channels_last"
+        raise UsageError(f"data_format must be {known}, not {data_format!r}")
     return keras_calls(lower(translate(net), data_format), profile, dtype or net.dtype.name)
 
 
@@ -278,5 +280,5 @@ def _consult(net: Network, oracle: str | Record, seed: int, passes: int) -> tupl
     if kind == "record" and place:
         from lasport.oracles.record import read_record
 
-        return read_record(place), f"record {os.path.basename(place)}"
+        return read_record(place), f"record {Path(place).name}"
     raise UsageError(f"oracle must be reference, theano or record:PATH, not {oracle!r}")

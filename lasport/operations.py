@@ -259,7 +259,14 @@ class BatchNorm(Operation):
         arranged = {
             name: _spread(weight, self.axes, layout) for name, weight in self.weights().items()
         }
-        return replace(self, axes=_axes(layout, self.axes), **arranged)
+        return replace(
+            self,
+            axes=_axes(layout, self.axes),
+            gamma=arranged.get("gamma"),
+            beta=arranged.get("beta"),
+            mean=arranged["mean"],
+            inv_std=arranged["inv_std"],
+        )
 
     @property
     def needs_batch_size(self) -> bool:

@@ -12,25 +12,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
-import numpy as np
-
 from lasport.layout import Layout, channels_last, lasagne_order
 from lasport.operations import (
-    Concat,
+    Activation,
+    BatchNorm,
     Dense,
+    Dropout,
     Flatten,
     GlobalReduce,
     Input,
-    Operation,
+    Rescale,
     Scale,
     Shift,
     TransposeAxes,
 )
-from lasport.operations import Activation, BatchNorm, Dropout, Rescale
 from lasport.plan import Plan, Step, Value
 from lasport.weights import Rows
 
-__all__ = ["DataFormat", "PASSES", "lower"]
+__all__ = ["PASSES", "DataFormat", "lower"]
 
 DataFormat = Literal["channels_first", "channels_last"]
 Pass = Callable[[Plan, DataFormat], Plan]

@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import Protocol, TypeVar, cast
 
 from lasport.errors import RegistrationError
-from lasport.plan import PlanBuilder, Value
+from lasport.plan import Value
 from lasport.spec import Array, Layer, Shape
 
 __all__ = [

@@ -7,8 +7,9 @@ spatial axes) and parameter shapes are Lasagne's. Only numpy is needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from lasport.errors import UsageError
 
 __all__ = ["Array", "Layer", "Network", "Param", "Shape"]
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]  # any dtype: floats of each width, and indices
 Shape = tuple[int | None, ...]
 
 
@@ -153,26 +154,15 @@ class Network:
 
     def summary(self) -> str:
         """Return a table of the layers: name, class, output shape, parameters."""
-        rows = [("layer", "class", "output shape", "parameters", "fed by")]
-        for layer in self.layers:
-            rows.append(
-                (
-                    layer.name,
-                    layer.kind.rpartition(".")[2],
-                    "unknown" if layer.output_shape is None else format_shape(layer.output_shape),
-                    ", ".join(f"{p.name} {format_shape(p.value.shape)}" for p in layer.params.values()),
-                    ", ".join(layer.incoming),
-                )
-            )
+        rows: list[tuple[str, ...]] = [("layer", "class", "output shape", "parameters", "fed by")]
+        rows.extend(map(_describe, self.layers))
         values = self.param_values()
         total = sum(value.size for value in values)
-        return "\n".join(
-            [
-                *_columns(rows),
-                f"{len(self.layers)} layers, {len(values)} parameter arrays with {total} values, "
-                f"{self.dtype}; outputs: {', '.join(self.outputs)}",
-            ]
+        totals = (
+            f"{len(self.layers)} layers, {len(values)} parameter arrays with {total} values, "
+            f"{self.dtype}; outputs: {', '.join(self.outputs)}"
         )
+        return "\n".join([*_columns(rows), totals])
 
 
 def format_shape(shape: Shape) -> str:
@@ -181,7 +171,18 @@ def format_shape(shape: Shape) -> str:
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
-def _columns(rows: list[tuple[str, ...]]) -> Iterator[str]:
+def _describe(layer: Layer) -> tuple[str, ...]:
+    params = (f"{param.name} {format_shape(param.value.shape)}" for param in layer.params.values())
+    return (
+        layer.name,
+        layer.kind.rpartition(".")[2],
+        "unknown" if layer.output_shape is None else format_shape(layer.output_shape),
+        ", ".join(params),
+        ", ".join(layer.incoming),
+    )
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -96,7 +96,7 @@ def error_ratio(port: Array, oracle: Array, truth: Array) -> float:
     floor = _magnitude(truth) * float(np.finfo(np.float32).eps) / 2
     if port_error == 0:
         return 0.0
-    return port_error / max(oracle_error, floor, np.finfo(np.float64).tiny)
+    return port_error / max(oracle_error, floor, float(np.finfo(np.float64).tiny))
 
 
 def _distance(actual: Array, expected: Array) -> Array:

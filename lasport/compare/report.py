@@ -70,6 +70,12 @@ class Drift:
     median: float
     largest: float
 
+    def __str__(self) -> str:
+        return (
+            f"{self.layer}'s inv_std parts from Lasagne's by {self.median:.2g} (median), "
+            f"{self.largest:.2g} (largest) after {self.passes} batches"
+        )
+
 
 @dataclass(frozen=True)
 class Report:
@@ -130,14 +136,9 @@ class Report:
         lines.extend(f"  not compared: {problem}" for problem in self.problems)
         if self.first_divergence is not None:
             lines.append(f"  first divergence: {self.first_divergence}")
-        for drift in self.drifts:
-            lines.append(
-                f"  further training: {drift.layer}'s inv_std parts from Lasagne's by "
-                f"{drift.median:.2g} (median), {drift.largest:.2g} (largest) "
-                f"after {drift.passes} batches"
-            )
+        lines.extend(f"  further training: {drift}" for drift in self.drifts)
         if self.drifts:
-            lines.append("  (stock batch norm averages the variance; profile 'exact' does not part)")
+            lines.append("  (stock batch norm averages the variance; profile 'exact' keeps equal)")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, object]:
@@ -168,7 +169,7 @@ class Report:
         descriptor, partial = tempfile.mkstemp(dir=target.parent, prefix=target.name)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text + "\n")
-        os.replace(partial, target)
+        Path(partial).replace(target)
 
     def _groups(self) -> dict[str, list[Comparison]]:
         groups: dict[str, list[Comparison]] = {}

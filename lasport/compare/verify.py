@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import ParamSpec, Protocol
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from lasport.weights import inv_std_to_variance
 
 __all__ = ["Activity", "Port", "Session", "check_record", "verify_port"]
 
+P = ParamSpec("P")
 DTYPES = ("float64", "float32")
 
 
@@ -39,7 +40,7 @@ class Session(Protocol):
     """A running copy of a port."""
 
     def run(
-        self, inputs: Sequence[Array], training: bool, masks: Mapping[str, Sequence[Array]]
+        self, inputs: Sequence[Array], *, training: bool, masks: Mapping[str, Sequence[Array]]
     ) -> Activity:
         """Run once; a training pass moves running averages."""
         ...
@@ -121,10 +122,10 @@ def verify_port(
     for dtype in DTYPES:
         for mode in modes:
             progress(f"{mode} in {dtype}")
-            check.guarded(lambda dtype=dtype, mode=mode: check.forward(mode, dtype))
+            check.guarded(check.forward, mode, dtype)
         if "training" in modes and not outputs_only and port.shown_layers:
             progress(f"running averages in {dtype}")
-            check.guarded(lambda dtype=dtype: check.averages(passes, dtype))
+            check.guarded(check.averages, passes, dtype)
     settings = {
         "modes": list(modes),
         "passes": list(passes),
@@ -133,7 +134,12 @@ def verify_port(
         "rounding_factor": ROUNDING_FACTOR,
     }
     return Report(
-        oracle, model, tuple(check.comparisons), tuple(check.problems), tuple(check.drifts), settings
+        oracle,
+        model,
+        tuple(check.comparisons),
+        tuple(check.problems),
+        tuple(check.drifts),
+        settings,
     )
 
 
@@ -171,10 +177,10 @@ class _Check:
         self.problems: list[str] = []
         self.drifts: list[Drift] = []
 
-    def guarded(self, stage: Callable[[], None]) -> None:
+    def guarded(self, stage: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
         """Run a stage; what keeps it from comparing anything is a failure of the port."""
         try:
-            stage()
+            stage(*args, **kwargs)
         except ComparisonError as error:
             if str(error) not in self.problems:
                 self.problems.append(str(error))
@@ -183,10 +189,13 @@ class _Check:
         """Compare every layer and output of one pass."""
         training = mode == "training"
         named = _by_name(self.network, self.record.masks)
-        activity = self.port.start(dtype).run(self.record.inputs, training, named)
+        activity = self.port.start(dtype).run(self.record.inputs, training=training, masks=named)
         masks = self.record.masks
         truth, oracle = self._expected(
-            mode, lambda d: self._reference(self.record.inputs, training, d, masks).layers
+            mode,
+            lambda d: (
+                self._reference(self.record.inputs, training=training, dtype=d, masks=masks).layers
+            ),
         )
         if dtype == "float32" and self.record.meta["floatX"] == dtype:
             self._judge_reference(mode, truth, oracle)
@@ -207,7 +216,9 @@ class _Check:
     def _judge_reference(self, mode: Mode, truth: list[Array], recorded: list[Array]) -> None:
         """Compare a float32 record with the reference that stands in for its float64 truth."""
         training, masks = mode == "training", self.record.masks
-        near = self._reference(self.record.inputs, training, "float32", masks).layers
+        near = self._reference(
+            self.record.inputs, training=training, dtype="float32", masks=masks
+        ).layers
         for k, layer in enumerate(self.network.layers):
             subject = f"{mode}/reference/{layer.name}"
             self._add(subject, layer.name, "float32", recorded[k], truth[k], near[k])
@@ -221,10 +232,12 @@ class _Check:
             batch, masks = self.record.batch(number), self.record.pass_masks(number)
             if not batch:
                 raise ComparisonError(f"the record holds fewer than {number} training passes")
-            session.run(batch, True, _by_name(self.network, masks))
+            session.run(batch, training=True, masks=_by_name(self.network, masks))
             for d in DTYPES:
                 params = forward[d].params if d in forward else None
-                forward[d] = self._reference(batch, True, d, masks, params)
+                forward[d] = self._reference(
+                    batch, training=True, dtype=d, masks=masks, params=params
+                )
             self._average_variances(variances, forward["float64"])
             if number in passes:
                 self._compare_params(number, dtype, session, forward, variances)
@@ -287,6 +300,7 @@ class _Check:
     def _reference(
         self,
         inputs: Sequence[Array],
+        *,
         training: bool,
         dtype: str,
         masks: Mapping[int, Sequence[Array]],
@@ -307,7 +321,7 @@ class _Check:
     ) -> None:
         if actual is None or actual.shape != truth.shape:
             found = "missing" if actual is None else f"shape {actual.shape}, not {truth.shape}"
-            self.comparisons.append(Comparison(subject, layer, dtype, False, problem=found))
+            self.comparisons.append(Comparison(subject, layer, dtype, ok=False, problem=found))
             return
         difference = measure(actual, truth)
         if dtype == "float64":

@@ -17,6 +17,7 @@ import numpy as np
 from lasport.layers import nonlinearities
 from lasport.layers.nonlinearities import Nonlinearity
 from lasport.layers.values import boolean, describe, integer, repeated
+from lasport.layers.windows import strided_windows
 from lasport.operations import Conv, Shift
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
@@ -31,7 +32,7 @@ def read_pad(value: object) -> Pad:
     if isinstance(value, str):
         if value in ("valid", "same", "full"):
             return value
-        raise ValueError(f"'valid', 'same', 'full' or integers were expected, not {describe(value)}")
+        raise ValueError(f"'valid', 'same', 'full' or sizes were expected, not {describe(value)}")
     return repeated(2)(value)
 
 
@@ -97,9 +98,7 @@ def reference(
     if a.flip_filters:
         kernel = np.flip(kernel, space)
     x = np.pad(x, ((0, 0), (0, 0), *a.padding()))
-    windows = np.lib.stride_tricks.sliding_window_view(x, a.filter_size, axis=space)
-    windows = windows[(slice(None), slice(None), *(slice(None, None, step) for step in a.stride))]
-    # windows: batch, channels, *places, *filter axes
+    windows = strided_windows(x, a.filter_size, a.stride)
     filter_axes = tuple(range(x.ndim, windows.ndim))
     parts = [
         np.tensordot(group, weights, axes=((1, *filter_axes), tuple(range(1, kernel.ndim))))
@@ -119,7 +118,7 @@ def reference(
 def translate(
     a: ConvAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
-    """A correlation with flipped filters, then untied biases, then the nonlinearity."""
+    """Correlate with flipped filters, add untied biases, apply the nonlinearity."""
     if not a.dimshuffle:
         raise ValueError("dimshuffle=False (channels, rows, columns, batch) is not translated yet")
     (x,) = inputs

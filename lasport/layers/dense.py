@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from lasport.layers import nonlinearities
 from lasport.layers.nonlinearities import Nonlinearity
 from lasport.layers.values import integer

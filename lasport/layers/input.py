@@ -43,14 +43,14 @@ class InputAttributes:
 
 
 def output_shape(a: InputAttributes, inputs: Sequence[Shape]) -> Shape:
-    """The declared shape."""
+    """Return the declared shape."""
     return a.shape
 
 
 def reference(
     a: InputAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
 ) -> Array:
-    """The data itself, given as the only input."""
+    """Return the data itself, given as the only input."""
     return inputs[0]
 
 

@@ -128,7 +128,7 @@ class ConcatAttributes:
 
 
 def concat_shape(a: ConcatAttributes, inputs: Sequence[Shape]) -> Shape:
-    """The sum of sizes along the joined axis."""
+    """Add the sizes along the joined axis."""
     shapes = cropped_shapes(a.cropping, inputs)
     axis = a.axis % len(shapes[0])
     sizes = [shape[axis] for shape in shapes]
@@ -214,7 +214,7 @@ class ElemwiseAttributes:
 
 
 def elemwise_shape(a: ElemwiseAttributes, inputs: Sequence[Shape]) -> Shape:
-    """The common shape."""
+    """Return the common shape."""
     if a.coeffs and len(a.coeffs) != len(inputs):
         raise ValueError(f"{len(a.coeffs)} coefficients for {len(inputs)} inputs")
     return common_shape(cropped_shapes(a.cropping, inputs))

@@ -60,7 +60,7 @@ def reference(
 def translate(
     a: NINAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
-    """A matrix product over the channel axis, then untied biases, then the nonlinearity."""
+    """Multiply over the channel axis, add untied biases, apply the nonlinearity."""
     (x,) = inputs
     shape = output_shape(a, [x.shape])
     bias = Weight(layer.params["b"]) if "b" in layer.params else None

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lasport.layers.values import boolean, integers, number
 from lasport.operations import Dropout
 from lasport.plan import PlanBuilder, Value
@@ -50,7 +52,7 @@ def reference(
     shared = {axis % x.ndim for axis in a.shared_axes}
     shape = tuple(1 if axis in shared else size for axis, size in enumerate(x.shape))
     mask = run.keep_mask(shape, keep).astype(x.dtype)
-    return (x / keep if a.rescale else x) * mask
+    return np.multiply(x / keep if a.rescale else x, mask)
 
 
 def translate(

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lasport.layers.values import describe, number
 from lasport.operations import Activation
@@ -20,8 +19,6 @@ from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 
 __all__ = ["Nonlinearity", "apply", "compute", "read"]
-
-Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -36,27 +33,28 @@ class Nonlinearity:
         return f"{self.function}({values})" if values else self.function
 
 
-def _sigmoid(x: Floats) -> Floats:
+def _sigmoid(x: Array) -> Array:
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
-def _softmax(x: Floats) -> Floats:
+def _softmax(x: Array) -> Array:
     if x.ndim != 2:
         raise ValueError(f"softmax takes a matrix, not an array of {x.ndim} axes")
     e = np.exp(x - x.max(axis=1, keepdims=True))
-    return e / e.sum(axis=1, keepdims=True)
+    normalized: Array = e / e.sum(axis=1, keepdims=True)
+    return normalized
 
 
-def _leaky(x: Floats, leakiness: float) -> Floats:
-    return 0.5 * (1 + leakiness) * x + 0.5 * (1 - leakiness) * np.abs(x)
+def _leaky(x: Array, leakiness: float) -> Array:
+    return np.add(0.5 * (1 + leakiness) * x, 0.5 * (1 - leakiness) * np.abs(x))
 
 
-def _elu(x: Floats) -> Floats:
+def _elu(x: Array) -> Array:
     return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
 
-FORMULAS: Mapping[str, Callable[..., Floats]] = {
+FORMULAS: Mapping[str, Callable[..., Array]] = {
     "linear": lambda x: x,
     "sigmoid": _sigmoid,
     "softmax": _softmax,
@@ -115,13 +113,14 @@ def read(value: object) -> Nonlinearity:
     if isinstance(value, Global) and value.path in FUNCTIONS:
         return Nonlinearity(FUNCTIONS[value.path])
     if isinstance(value, Instance):
-        if value.path in CLASSES:
+        if value.path is not None and value.path in CLASSES:
             function, defaults = CLASSES[value.path]
             constants = {name: number(value.get(name, given)) for name, given in defaults.items()}
             return Nonlinearity(function, constants)
         scalar_op = value.get("scalar_op", None)
-        if isinstance(scalar_op, Instance) and scalar_op.path in SCALAR_OPS:
-            return Nonlinearity(SCALAR_OPS[scalar_op.path])
+        path = scalar_op.path if isinstance(scalar_op, Instance) else None
+        if path is not None and path in SCALAR_OPS:
+            return Nonlinearity(SCALAR_OPS[path])
     name = value.path if isinstance(value, (Global, Instance)) else describe(value)
     raise ValueError(
         f"the function {name} is not one of lasagne.nonlinearities; rebuild the layer with one "

@@ -66,7 +66,7 @@ def reference(
     scale = np.expand_dims(inv_std, a.axes)
     if "gamma" in params:
         scale = np.expand_dims(params["gamma"], a.axes) * scale
-    y = (x - np.expand_dims(mean, a.axes)) * scale
+    y: Array = (x - np.expand_dims(mean, a.axes)) * scale
     if "beta" in params:
         y = y + np.expand_dims(params["beta"], a.axes)
     return y.astype(x.dtype, copy=False)

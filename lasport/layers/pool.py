@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lasport.layers.values import boolean, describe, repeated, text
+from lasport.layers.windows import strided_windows
 from lasport.operations import GlobalReduce, Pool
 from lasport.plan import PlanBuilder, Value
 from lasport.readers.inert import Global
@@ -38,9 +39,7 @@ class PoolAttributes:
     """Instance attributes of the pooling layers."""
 
     pool_size: tuple[int, ...] = attribute(repeated(2), formerly=("ds",))
-    stride: tuple[int, ...] | None = attribute(
-        repeated(2), formerly=("strides", "st"), absent=None
-    )
+    stride: tuple[int, ...] | None = attribute(repeated(2), formerly=("strides", "st"), absent=None)
     pad: tuple[int, ...] = attribute(repeated(2), absent=(0, 0))
     ignore_border: bool = attribute(boolean)
     mode: str = attribute(read_mode, absent="max")
@@ -80,7 +79,6 @@ def reference(
 ) -> Array:
     """Reduce each window, padded data and places beyond the border left out or counted as 0."""
     (x,) = inputs
-    space = tuple(range(2, x.ndim))
     out = output_shape(a, [x.shape])[2:]
     # Enough places behind the data for the last window to be whole.
     widths = [
@@ -89,25 +87,24 @@ def reference(
             [size or 0 for size in out], a.strides, a.pool_size, x.shape[2:], a.pad, strict=True
         )
     ]
-    step = tuple(slice(None, None, stride) for stride in a.strides)
+    counts = (slice(None), slice(None), *(slice(size) for size in out))
 
-    def windows(array: Array, fill: float) -> Array:
-        padded = np.pad(array, [(0, 0)] * 2 + widths, constant_values=fill)
-        view = np.lib.stride_tricks.sliding_window_view(padded, a.pool_size, axis=space)
-        kept = view[(slice(None), slice(None), *step)]
-        return kept[(slice(None), slice(None), *(slice(size) for size in out))]
+    def windows(array: Array, widths: Sequence[tuple[int, int]], fill: float) -> Array:
+        padded = np.pad(array, [(0, 0), (0, 0), *widths], constant_values=fill)
+        view: Array = strided_windows(padded, a.pool_size, a.strides)[counts]
+        return view
 
-    window_axes = tuple(range(x.ndim, x.ndim + len(space)))
+    window_axes = tuple(range(x.ndim, 2 * x.ndim - 2))
     if a.mode == "max":
-        return np.asarray(windows(x, -np.inf).max(axis=window_axes))
-    total = np.asarray(windows(x, 0).sum(axis=window_axes))
+        return np.asarray(windows(x, widths, -np.inf).max(axis=window_axes))
+    total = np.asarray(windows(x, widths, 0).sum(axis=window_axes))
     if a.mode == "sum":
         return total
     ones = np.ones((1, 1, *x.shape[2:]), x.dtype)
     if a.mode == "average_inc_pad":
-        ones = np.pad(ones, [(0, 0)] * 2 + [(pad, pad) for pad in a.pad], constant_values=1)
+        ones = np.pad(ones, [(0, 0), (0, 0), *((pad, pad) for pad in a.pad)], constant_values=1)
         widths = [(0, max(0, behind - pad)) for (_, behind), pad in zip(widths, a.pad, strict=True)]
-    return np.asarray(total / windows(ones, 0).sum(axis=window_axes))
+    return np.asarray(total / windows(ones, widths, 0).sum(axis=window_axes))
 
 
 def translate(
@@ -168,9 +165,9 @@ REDUCTIONS: Mapping[str, Callable[..., Array]] = {
 
 def read_reduction(value: object) -> str:
     """Read ``pool_function``: one of Theano's reductions, by name."""
-    if isinstance(value, Global) and value.module.startswith("theano.tensor"):
-        if value.name in REDUCTIONS:
-            return value.name
+    theano = isinstance(value, Global) and value.module.startswith("theano.tensor")
+    if theano and isinstance(value, Global) and value.name in REDUCTIONS:
+        return value.name
     name = value.path if isinstance(value, Global) else describe(value)
     raise ValueError(
         f"the function {name} is none of theano.tensor's {', '.join(REDUCTIONS)}; rebuild the "

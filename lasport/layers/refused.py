@@ -22,7 +22,11 @@ refuse(
 )
 
 for _what, _kinds in {
-    "convolutions over one or three axes": ["conv.Conv1DLayer", "conv.Conv3DLayer", "dnn.Conv3DDNNLayer"],
+    "convolutions over one or three axes": [
+        "conv.Conv1DLayer",
+        "conv.Conv3DLayer",
+        "dnn.Conv3DDNNLayer",
+    ],
     "transposed and dilated convolutions": [
         "conv.DilatedConv2DLayer",
         "conv.TransposedConv2DLayer",

@@ -113,7 +113,8 @@ def reshape_reference(
 ) -> Array:
     """Reshape in C order."""
     (x,) = inputs
-    return x.reshape([x.shape[entry[0]] if isinstance(entry, tuple) else entry for entry in a.shape])
+    sizes = [x.shape[entry[0]] if isinstance(entry, tuple) else entry for entry in a.shape]
+    return x.reshape(sizes)
 
 
 def translate_reshape(

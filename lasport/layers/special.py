@@ -32,7 +32,7 @@ def output_shape(a: BroadcastAttributes, inputs: Sequence[Shape]) -> Shape:
 
 
 def param_shapes(a: BroadcastAttributes, inputs: Sequence[Shape]) -> Mapping[str, Shape]:
-    """The input's shape without ``shared_axes``, negative ones taken literally as Lasagne does."""
+    """Leave ``shared_axes`` out, taking negative ones literally as Lasagne does."""
     kept = tuple(size for axis, size in enumerate(inputs[0]) if axis not in a.shared_axes)
     return {"b": kept, "scales": kept}
 
@@ -42,14 +42,14 @@ def bias_reference(
 ) -> Array:
     """``x + b``; x where the layer has no bias."""
     (x,) = inputs
-    return x + np.expand_dims(params["b"], a.shared_axes) if "b" in params else x
+    return np.add(x, np.expand_dims(params["b"], a.shared_axes)) if "b" in params else x
 
 
 def scale_reference(
     a: BroadcastAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
 ) -> Array:
     """``x * scales``."""
-    return inputs[0] * np.expand_dims(params["scales"], a.shared_axes)
+    return np.multiply(inputs[0], np.expand_dims(params["scales"], a.shared_axes))
 
 
 def translate_bias(

@@ -7,7 +7,6 @@ numpy scalars and lists in place of tuples are all met in real files.
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -22,17 +21,17 @@ T = TypeVar("T")
 
 def integer(value: object) -> int:
     """Read an int; numpy integers and whole 0-d arrays count."""
-    value = _scalar(value)
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
-        return int(value)
+    number = _scalar(value)
+    if isinstance(number, (int, np.integer)) and not isinstance(number, bool):
+        return int(number)
     raise ValueError(f"an integer was expected, not {describe(value)}")
 
 
 def number(value: object) -> float:
     """Read a real number as a Python float."""
-    value = _scalar(value)
-    if isinstance(value, numbers.Real) and not isinstance(value, bool):
-        return float(value)
+    number = _scalar(value)
+    if isinstance(number, (int, float, np.integer, np.floating)) and not isinstance(number, bool):
+        return float(number)
     raise ValueError(f"a number was expected, not {describe(value)}")
 
 

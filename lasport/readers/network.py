@@ -99,7 +99,8 @@ def is_layer(value: object) -> bool:
 
 
 def _is_input(layer: Instance) -> bool:
-    return "input_var" in (layer.state or {}) and "input_layer" not in (layer.state or {})
+    state = layer.state if isinstance(layer.state, dict) else {}
+    return "input_var" in state and "input_layer" not in state
 
 
 def _listed_layers(root: object) -> tuple[list[Instance], dict[int, str]]:
@@ -260,8 +261,8 @@ class _LayerBuilder:
         state = layer.state if isinstance(layer.state, dict) else {}
         params: dict[str, Param] = {}
         for position, (variable, tags) in enumerate(registered.items()):
-            names = [key for key, value in state.items() if value is variable]
-            name = str(names[0]) if names else f"parameter {position}"
+            found = [key for key, value in state.items() if value is variable]
+            name = str(found[0]) if found else f"parameter {position}"
             if family is not None and name not in family.params:
                 raise ValueError(f"{name} is a parameter that this class does not have")
             params[name] = Param(name, self._array(name, variable), _tags(tags))
@@ -347,4 +348,3 @@ def _check_params(
                 f"{layer}: parameter {name} has shape {actual}, the layer's attributes and its "
                 f"input {', '.join(map(str, inputs))} ask for {shape}"
             )
-

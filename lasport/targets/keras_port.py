@@ -87,9 +87,7 @@ class KerasPort:
         """Return a fresh copy that computes in ``dtype``, with the model's weights."""
         return Session(self, dtype)
 
-    def _foreign_layouts(
-        self, data_format: DataFormat | None
-    ) -> tuple[list[Layout], list[Layout]]:
+    def _foreign_layouts(self, data_format: DataFormat | None) -> tuple[list[Layout], list[Layout]]:
         formats = DATA_FORMATS if data_format is None else (data_format,)
         nets = self.network
         inputs = [nets[name].output_shape or () for name in nets.inputs]
@@ -102,7 +100,8 @@ class KerasPort:
                 fitting.append((candidate, layouts))
         if not fitting:
             shapes = ", ".join(str(x.shape) for x in self.model.inputs)
-            raise ComparisonError(f"the model takes {shapes}, the net {', '.join(map(str, inputs))}")
+            wanted = ", ".join(map(str, inputs))
+            raise ComparisonError(f"the model takes {shapes}, the net {wanted}")
         chosen, layouts = fitting[0]
         return layouts, [_image_layout(len(shape), chosen) for shape in outputs]
 
@@ -139,7 +138,7 @@ class Session:
         )
 
     def run(
-        self, inputs: Sequence[Array], training: bool, masks: Mapping[str, Sequence[Array]]
+        self, inputs: Sequence[Array], *, training: bool, masks: Mapping[str, Sequence[Array]]
     ) -> Activity:
         """Run the copy once; a training pass moves its running averages.
 
@@ -208,7 +207,7 @@ class Session:
         inputs = [
             keras.Input(
                 batch_shape=x.shape,
-                dtype=self.dtype if "float" in keras.backend.standardize_dtype(x.dtype) else x.dtype,
+                dtype=self.dtype if "float" in x.dtype else x.dtype,
                 name=x.name,
             )
             for x in original.inputs
@@ -264,26 +263,20 @@ class Session:
             return
         order = [layer.name for layer in self.model.layers if layer.name in self.masked]
         drawn = {layer: arrays for layer, arrays in masks.items() if arrays}
-        if self.port.calls is None:
-            lasagne = list(drawn)
-            layouts = dict.fromkeys(lasagne, None)
-        else:
-            lasagne = [step.layer for step in self.port.calls.plan.steps if step.name in order]
-            layouts = {
-                step.layer: step.output.layout
-                for step in self.port.calls.plan.steps
-                if step.name in order
-            }
+        # A foreign model's dropout layers are taken to come in the order of the net's.
+        lasagne, layouts = list(drawn), dict[str, Layout]()
+        if self.port.calls is not None:
+            steps = [step for step in self.port.calls.plan.steps if step.name in order]
+            lasagne = [step.layer for step in steps]
+            layouts = {step.layer: step.output.layout for step in steps}
         if sorted(lasagne) != sorted(drawn) or len(lasagne) != len(order):
             raise ComparisonError(
                 f"the net draws noise in {', '.join(drawn) or 'no layer'}, the model in "
                 f"{', '.join(order) or 'no layer'}"
             )
-        for name, layer in zip(order, lasagne, strict=True):
-            (mask,) = drawn[layer]
-            layout = layouts[layer]
-            if layout is None:
-                layout = _image_layout(mask.ndim, "channels_last")
+        for name, source in zip(order, lasagne, strict=True):
+            (mask,) = drawn[source]
+            layout = layouts.get(source) or _image_layout(mask.ndim, "channels_last")
             self.masked[name].mask = layout.from_lasagne(mask)
 
     def _lasagne_layers(self, values: Mapping[str, Array]) -> dict[str, Array]:
@@ -320,7 +313,8 @@ class _MaskedDropout(keras.layers.Layer):
                 f"{self.name} draws a mask of {shape}, the net one of {self.mask.shape}"
             )
         scale = 1 / (1 - self.rate) if self.rescales else 1.0
-        return inputs * keras.ops.convert_to_tensor(self.mask * scale, dtype=self.compute_dtype)
+        mask = np.multiply(self.mask, scale)
+        return inputs * keras.ops.convert_to_tensor(mask, dtype=self.compute_dtype)
 
 
 def _functional(model: keras.Model) -> keras.Model:
@@ -328,7 +322,7 @@ def _functional(model: keras.Model) -> keras.Model:
     if isinstance(model, keras.Sequential):
         return keras.Model(model.inputs, model.outputs)
     if not hasattr(model, "inputs") or not getattr(model, "inputs", None):
-        raise ComparisonError("only functional and Sequential models that are built can be compared")
+        raise ComparisonError("only built functional and Sequential models can be compared")
     return model
 
 
