@@ -213,6 +213,9 @@ class Session:
             for x in original.inputs
         ]
 
+        # A Lasagne layer that does nothing, such as dropout with p=0, shows what feeds it.
+        self.shown = {x.name: x for x in inputs}
+
         def call(layer: keras.layers.Layer, *args: object, **kwargs: object) -> object:
             result = layer(*args, **kwargs)
             self.shown[layer.name] = result
@@ -313,7 +316,8 @@ class _MaskedDropout(keras.layers.Layer):
                 f"{self.name} draws a mask of {shape}, the net one of {self.mask.shape}"
             )
         scale = 1 / (1 - self.rate) if self.rescales else 1.0
-        mask = np.multiply(self.mask, scale)
+        # In float64: a mask of a float32 record would round the scale.
+        mask = np.multiply(self.mask, scale, dtype=np.float64)
         return inputs * keras.ops.convert_to_tensor(mask, dtype=self.compute_dtype)
 
 
