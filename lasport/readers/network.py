@@ -20,7 +20,7 @@ from lasport.readers.inert import Instance
 from lasport.registry import Family, family_of
 from lasport.spec import Array, Layer, Network, Param, Shape
 
-__all__ = ["build_network"]
+__all__ = ["build_network", "find_layers", "is_layer"]
 
 # Tags that Lasagne gave before layers kept them (May 2015), by attribute name.
 DEFAULT_TAGS = {
@@ -57,37 +57,38 @@ def build_network(
     InvalidNetworkError
         If layers and parameters contradict each other.
     """
+    layers, listed = find_layers(root)
+    if outputs is not None:
+        missing = [name for name in outputs if name not in layers]
+        if missing:
+            raise UsageError(f"no layer is called {missing[0]!r}; there are: {', '.join(layers)}")
+        listed = list(outputs)
+    builder = _LayerBuilder({id(layer): name for name, layer in layers.items()})
+    return Network(
+        layers=tuple(map(builder.build, _all_layers([layers[name] for name in listed]))),
+        outputs=tuple(dict.fromkeys(listed)),
+        origin=origin,
+    )
+
+
+def find_layers(root: object) -> tuple[dict[str, Instance], list[str]]:
+    """Find and name the layers that :func:`build_network` makes a network of.
+
+    Returns
+    -------
+    dict of str to Instance
+        The layers by unique name, in the order of Lasagne's ``get_all_layers``.
+    list of str
+        Names of the output layers.
+    """
     listed, keys = _listed_layers(root)
     ordered = _all_layers(listed)
-    if outputs is None and any(not _incoming(layer) for layer in listed) and len(listed) > 1:
+    if any(not _incoming(layer) for layer in listed) and len(listed) > 1:
         fed = {id(source) for layer in ordered for source in _incoming(layer)}
         listed = [layer for layer in listed if id(layer) not in fed]
         ordered = _all_layers(listed)
     names = _unique_names(ordered, keys)
-    builder = _LayerBuilder(names)
-    network = Network(
-        layers=tuple(builder.build(layer) for layer in ordered),
-        outputs=tuple(dict.fromkeys(names[id(layer)] for layer in listed)),
-        origin=origin,
-    )
-    return network if outputs is None else select_outputs(network, outputs)
-
-
-def select_outputs(network: Network, outputs: Sequence[str]) -> Network:
-    """Return the part of a network that computes the named layers."""
-    known = {layer.name: layer for layer in network.layers}
-    missing = [name for name in outputs if name not in known]
-    if missing:
-        raise UsageError(f"no layer is called {missing[0]!r}; there are: {', '.join(known)}")
-    needed: set[str] = set()
-    pending = list(outputs)
-    while pending:
-        name = pending.pop()
-        if name not in needed:
-            needed.add(name)
-            pending.extend(known[name].incoming)
-    kept = tuple(layer for layer in network.layers if layer.name in needed)
-    return Network(layers=kept, outputs=tuple(outputs), origin=network.origin)
+    return {names[id(layer)]: layer for layer in ordered}, [names[id(layer)] for layer in listed]
 
 
 def is_layer(value: object) -> bool:
