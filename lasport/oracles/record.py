@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath
+from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict, cast
 
 import numpy as np
@@ -182,18 +183,19 @@ def read_record(path: str | PathLike[str]) -> Record:
 
     Examples
     --------
-    >>> read_record("setup.cfg")
+    >>> read_record("missing.npz")
     Traceback (most recent call last):
         ...
-    lasport.errors.UnreadableFileError: setup.cfg: not an npz archive
+    lasport.errors.UnreadableFileError: missing.npz: No such file or directory
     """
     name = fspath(path)
     try:
-        with np.load(name, allow_pickle=False) as archive:
+        with Path(name).open("rb") as stream:  # np.load leaves its own open when it fails
+            archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UnreadableFileError(f"{name}: a single array, not a parity record")
-            arrays = {key: archive[key] for key in archive.files}
-        return Record.from_arrays(arrays)
+                raise UnreadableFileError("a single array, not a parity record")
+            with archive:
+                return Record.from_arrays({key: archive[key] for key in archive.files})
     except UnreadableFileError as error:
         raise UnreadableFileError(f"{name}: {error}") from error
     except OSError as error:

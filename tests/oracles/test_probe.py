@@ -1,0 +1,240 @@
+"""The probe: what it needs, what it draws, and that it finds again what the golden records say."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lasport.oracles import probe
+from lasport.oracles.record import read_record
+
+RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
+
+NEEDS_THEANO = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in ("theano", "lasagne")),
+    reason="Theano or Lasagne is not installed",
+)
+
+# What Python 2.7 has no syntax for.
+NEWER_SYNTAX = (
+    ast.JoinedStr,
+    ast.AnnAssign,
+    ast.Nonlocal,
+    ast.YieldFrom,
+    ast.AsyncFunctionDef,
+    ast.Await,
+    ast.NamedExpr,
+    ast.MatMult,
+    ast.Match,
+)
+
+
+def test_needs_nothing_but_numpy_theano_and_lasagne() -> None:
+    tree = ast.parse(Path(probe.__file__).read_text(encoding="utf-8"))
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [node.module or "."]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+    }
+    python2 = {"argparse", "contextlib", "io", "json", "os", "pickle", "sys", "zipfile"}
+    for_types_only = {"collections", "typing"}
+    assert imported == python2 | for_types_only | {"__future__", "numpy", "theano", "lasagne"}
+
+
+def test_is_written_in_the_syntax_of_python_2() -> None:
+    source = Path(probe.__file__).read_text(encoding="utf-8")
+    source.encode("ascii")  # Python 2.7 reads nothing else without being told
+    for node in ast.walk(ast.parse(source)):
+        assert not isinstance(node, NEWER_SYNTAX), ast.dump(node)
+        if isinstance(node, ast.FunctionDef):
+            assert node.returns is None
+            assert not node.args.kwonlyargs
+            assert not node.args.posonlyargs
+            assert all(arg.annotation is None for arg in node.args.args)
+        if isinstance(node, ast.ClassDef):
+            assert node.bases, "a class without a base is an old-style class in Python 2"
+
+
+def test_drawn_values_are_exact_in_single_precision_and_asymmetric() -> None:
+    values = probe.draw_values(np.random.RandomState(0), (501, 4, 3), "float64")
+    np.testing.assert_array_equal(values, values.astype(np.float32))
+    np.testing.assert_array_equal(values, np.round(values * 2**18) / 2**18)
+    means, scales = values.mean(axis=(0, 2)), values.std(axis=(0, 2))
+    assert (np.diff(means) > 0.2).all()
+    assert (np.diff(scales) > 0.1).all()
+
+
+def test_a_coarse_grid_makes_ties_and_zeros() -> None:
+    values = probe.draw_values(np.random.RandomState(0), (7, 5), "float64", grid=0.5)
+    assert (values == 0).any()
+    assert len(np.unique(values)) < values.size / 2
+
+
+def test_integer_inputs_are_valid_indices_of_any_embedding() -> None:
+    values = probe.draw_values(np.random.RandomState(0), (9, 7), "int32")
+    assert values.dtype == np.int32
+    assert set(values.ravel()) == {0, 1}
+
+
+INPUT_SHAPES = [
+    ("open batch", [(None, 4, 6)], [], [(3, 4, 6)]),
+    ("a size of the net is avoided", [(None, 4, 6)], [(None, 3)], [(5, 4, 6)]),
+    ("fixed batch", [(8, 4)], [], [(8, 4)]),
+    ("one batch size for all inputs", [(None, 3), (None, 5, 2)], [], [(7, 3), (7, 5, 2)]),
+    ("one input fixes the batch of all", [(None, 3), (8, 2)], [], [(8, 3), (8, 2)]),
+    ("open image size", [(None, 2, None, None)], [(None, 5)], [(3, 2, 7, 9)]),
+]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "others", "expected"),
+    [row[1:] for row in INPUT_SHAPES],
+    ids=[row[0] for row in INPUT_SHAPES],
+)
+def test_open_sizes_become_odd_and_distinct(
+    inputs: list[tuple[int | None, ...]],
+    others: list[tuple[int | None, ...]],
+    expected: list[tuple[int, ...]],
+) -> None:
+    sources = [SimpleNamespace(shape=shape, output_shape=shape) for shape in inputs]
+    layers = [*sources, *(SimpleNamespace(output_shape=shape) for shape in others)]
+    assert probe.choose_input_shapes(layers, sources) == expected
+
+
+def test_a_sample_of_a_layers_stream_is_recorded_and_passed_on() -> None:
+    stream = SimpleNamespace(
+        binomial=lambda size, p: ("binomial", size, p), seed=lambda number: number
+    )
+    samples: list[object] = []
+    recorder = probe.Recorder(stream, samples)
+    assert recorder.binomial((2, 3), p=0.5) == ("binomial", (2, 3), 0.5)
+    assert recorder.seed(7) == 7
+    assert samples == [("binomial", (2, 3), 0.5)]
+
+
+def test_saving_gives_the_same_bytes_whenever_it_is_done(tmp_path: Path) -> None:
+    record = {"b": np.arange(6.0).reshape(2, 3), "a/0": np.float32(1.5).reshape(())}
+    for name in ("first.npz", "second.npz"):
+        probe.save_record(str(tmp_path / name), record)
+    assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
+    with np.load(tmp_path / "first.npz") as archive:
+        np.testing.assert_array_equal(archive["b"], record["b"])
+        assert archive["a/0"].dtype == np.float32
+
+
+def test_a_record_can_say_what_to_feed(golden: Path) -> None:
+    path = golden / "net_two_inputs_two_outputs.npz"
+    record = read_record(path)
+    found = probe.read_inputs(str(path))
+    assert len(found["batches"]) == record.meta["passes"] == 5
+    for given, expected in zip(
+        [found["inputs"], *found["batches"]],
+        [record.inputs, *(record.batch(p) for p in range(1, 6))],
+        strict=True,
+    ):
+        assert len(given) == 2
+        for one, other in zip(given, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+# Probes every golden case that this Lasagne can build, and checks that nets are left as they were.
+PROBE_ALL = """
+import json, os, sys
+from lasport import theano_compat
+from lasport.oracles import probe
+golden, out = sys.argv[1:]
+sys.path.insert(0, golden)
+import cases
+os.environ["THEANO_FLAGS"] = probe.FLAGS
+theano_compat.install()
+import theano
+from lasagne.layers import get_all_layers, get_all_param_values
+missing = {}
+for name, case in cases.CASES.items():
+    theano.config.floatX = case.floatX
+    try:
+        net = cases.build(name)
+    except cases.MissingFromLasagneError as error:
+        missing[name] = str(error)
+        continue
+    def state():
+        layers = get_all_layers(probe.list_outputs(net))
+        values = [value.tobytes() for value in get_all_param_values(layers)]
+        return values, [id(getattr(layer, "_srng", None)) for layer in layers]
+    before = state()
+    record = probe.probe_layers(net, **cases.arguments(name))
+    assert state() == before, name
+    probe.save_record(os.path.join(out, name + ".npz"), record)
+with open(os.path.join(out, "missing.json"), "w") as stream:
+    json.dump(missing, stream)
+"""
+
+
+@pytest.fixture(scope="module")
+def probed(golden: Path, run_python: RunPython, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory of records that the installed Theano made just now."""
+    out = tmp_path_factory.mktemp("probed")
+    done = run_python("-W", "ignore", "-c", PROBE_ALL, str(golden), str(out), cwd=out)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return out
+
+
+@NEEDS_THEANO
+def test_finds_again_on_this_python_what_python_2_recorded(golden: Path, probed: Path) -> None:
+    paths = sorted(probed.glob("*.npz"))
+    assert len(paths) > 100
+    for path in paths:
+        new, old = read_record(path), read_record(golden / path.name)
+        for key in ("inputs", "outputs", "params", "seed", "passes", "grid", "command"):
+            assert new.meta[key] == old.meta[key], (path.name, key)
+        assert new.arrays.keys() == old.arrays.keys(), path.name
+        for key, expected in old.arrays.items():
+            found = new.arrays[key]
+            assert (found.shape, found.dtype) == (expected.shape, expected.dtype), (path.name, key)
+            scale = max(np.abs(expected).max(), 1e-3)
+            # Other orders of summation: 62 ulp is the most that was seen.
+            error = np.abs(found - expected).max() / (scale * np.finfo(expected.dtype).eps)
+            assert error < 200, (path.name, key, error)
+
+
+@NEEDS_THEANO
+def test_no_case_is_beyond_this_lasagne(probed: Path) -> None:
+    missing = json.loads((probed / "missing.json").read_text())
+    if missing:
+        name, reason = next(iter(missing.items()))
+        pytest.skip(f"{len(missing)} cases need a newer Lasagne, such as {name} ({reason})")
+
+
+@NEEDS_THEANO
+def test_the_command_line_records_a_pickled_net(
+    golden: Path, run_python: RunPython, tmp_path: Path
+) -> None:
+    script = (
+        "from lasport import theano_compat; theano_compat.install();"
+        "import sys; from lasport.oracles import probe; sys.exit(probe.main(sys.argv[1:]))"
+    )
+    old = read_record(golden / "dense_tanh.npz")
+    arguments = ["--inputs", str(golden / "dense_tanh.npz"), "--seed", "3"]
+    done = run_python(
+        *("-W", "ignore", "-c", script, str(golden / "dense_tanh.pkl"), "out.npz", *arguments),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    new = read_record(tmp_path / "out.npz")
+    assert new.meta["command"] == "probe.py dense_tanh.pkl OUT.npz --seed 3 --inputs IN.npz"
+    assert new.meta["params"] == old.meta["params"]
+    np.testing.assert_allclose(new.outputs("training"), old.outputs("training"), rtol=1e-14)
+    assert not np.array_equal(new.cotangents[0], old.cotangents[0])  # of another seed
