@@ -175,6 +175,9 @@ SCALAR_OPS = {
     "theano.scalar.basic.TrueDiv": "divide",
     "theano.scalar.basic.Maximum": "maximum",
     "theano.scalar.basic.Minimum": "minimum",
+    # Theano-PyMC's names
+    "theano.scalar.basic.ScalarMaximum": "maximum",
+    "theano.scalar.basic.ScalarMinimum": "minimum",
 }
 FUNCTIONS: Mapping[str, Callable[[Array, Array], Array]] = {
     "add": np.add,
