@@ -1,0 +1,38 @@
+"""The closed set of operations that a plan is made of.
+
+Each is a frozen record of constants and weights. ``arranged`` returns the same
+operation for inputs that a target holds in another order of axes: before the
+layout pass axes are Lasagne's, behind it they are the target's. An operation
+says in ``wants`` what order it can work in.
+"""
+
+from lasport.operations.base import Operation, product
+from lasport.operations.elementwise import Activation, BatchNorm, Dropout, Rescale, Scale, Shift
+from lasport.operations.linear import Conv, Dense
+from lasport.operations.merging import Autocrop, Combine, Concat
+from lasport.operations.pooling import GlobalReduce, Pool
+from lasport.operations.shaping import Crop, Flatten, Input, Pad, Reshape, TransposeAxes
+
+__all__ = [
+    "Activation",
+    "Autocrop",
+    "BatchNorm",
+    "Combine",
+    "Concat",
+    "Conv",
+    "Crop",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "GlobalReduce",
+    "Input",
+    "Operation",
+    "Pad",
+    "Pool",
+    "Rescale",
+    "Reshape",
+    "Scale",
+    "Shift",
+    "TransposeAxes",
+    "product",
+]

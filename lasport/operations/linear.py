@@ -1,0 +1,72 @@
+"""Matrix products and convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from lasport.layout import Layout
+from lasport.operations.base import Operation, Wanted, present
+from lasport.weights import Weight
+
+__all__ = ["Conv", "Dense"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Dense(Operation):
+    """Matrix product over the last physical axis.
+
+    Attributes
+    ----------
+    kernel : Weight
+        (inputs, units).
+    bias : Weight or None
+        (units,).
+    axis : int
+        The axis summed over: -1, or 1 for a product over channels.
+    """
+
+    kernel: Weight
+    bias: Weight | None
+    units: int
+    axis: int = -1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "wants", "channels_last" if self.axis == 1 else "any")
+
+    def weights(self) -> Mapping[str, Weight]:
+        """Return kernel and bias."""
+        return present(kernel=self.kernel, bias=self.bias)
+
+    def arranged(self, layout: Layout) -> Operation:
+        """Return the product with its rows in the order of a flattened input."""
+        kernel = self.kernel if layout.rows is None else self.kernel.then(layout.rows)
+        return replace(self, kernel=kernel, axis=-1)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Conv(Operation):
+    """Correlation over space, zero padded, channels last.
+
+    Attributes
+    ----------
+    kernel : Weight
+        (*filter size, input channels / groups, filters), not to be flipped.
+    bias : Weight or None
+        (filters,).
+    padding : tuple of (int, int)
+        Zeros before and behind each spatial axis.
+    """
+
+    wants: Wanted = field(default="channels_last", init=False)
+    kernel: Weight
+    bias: Weight | None
+    filters: int
+    kernel_size: tuple[int, ...]
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    groups: int = 1
+
+    def weights(self) -> Mapping[str, Weight]:
+        """Return kernel and bias."""
+        return present(kernel=self.kernel, bias=self.bias)

@@ -1,0 +1,110 @@
+"""The walk over a plan that puts its calls together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from lasport.errors import UsageError
+from lasport.operations import Activation
+from lasport.plan import Plan, Step
+from lasport.targets.keras_calls import elementwise, linear, merging, pooling, shaping
+from lasport.targets.keras_calls.call import PROFILES, Call, Calls, Context, Mappings, Profile
+from lasport.targets.keras_calls.elementwise import stock_activation
+
+__all__ = ["keras_calls"]
+
+_MAPPINGS: Mappings = {
+    **elementwise.MAPPINGS,
+    **linear.MAPPINGS,
+    **merging.MAPPINGS,
+    **pooling.MAPPINGS,
+    **shaping.MAPPINGS,
+}
+
+
+def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") -> Calls:
+    """Map a lowered plan to Keras calls.
+
+    Parameters
+    ----------
+    plan : Plan
+        After the passes.
+    profile : {"stock", "exact"}
+        Which layers to prefer, see the module.
+    dtype : str
+        Float dtype or Keras dtype policy of all layers, such as "float32" or
+        "mixed_float16".
+
+    Returns
+    -------
+    Calls
+
+    Raises
+    ------
+    UsageError
+        For an unknown profile.
+    """
+    if profile not in PROFILES:
+        raise UsageError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
+    calls: list[Call] = []
+    results: dict[int, str] = {}
+    uses: dict[int, int] = {}
+    for step in plan.steps:
+        for value in step.inputs:
+            uses[value.id] = uses.get(value.id, 0) + 1
+    for step in plan.steps:
+        activation = _fusable_activation(step, calls, results, uses, profile)
+        if activation is not None:
+            calls[-1] = replace(
+                calls[-1], arguments={**calls[-1].arguments, "activation": activation}
+            )
+        else:
+            inputs = [results[value.id] for value in step.inputs]
+            calls.extend(_calls_of(step, inputs, profile, dtype))
+        results[step.output.id] = calls[-1].name
+    return Calls(plan, profile, dtype, tuple(calls), results)
+
+
+def _fusable_activation(
+    step: Step,
+    calls: Sequence[Call],
+    results: Mapping[int, str],
+    uses: Mapping[int, int],
+    profile: Profile,
+) -> str | None:
+    """Return the activation that the dense layer or convolution just called can take over.
+
+    Only within one Lasagne layer, so that every layer of the net keeps a Keras
+    layer that computes it.
+    """
+    if not isinstance(step.operation, Activation) or not calls:
+        return None
+    before = calls[-1]
+    source = step.inputs[0].id
+    fits = (
+        before.layer.startswith(("keras.layers.Dense", "keras.layers.Conv"))
+        and "activation" not in before.arguments
+        and before.name == step.layer
+        and results[source] == before.name
+        and uses[source] == 1
+    )
+    return stock_activation(step.operation, profile) if fits else None
+
+
+def _calls_of(step: Step, inputs: list[str], profile: Profile, dtype: str) -> list[Call]:
+    source = step.inputs[0] if step.inputs else step.output
+    context = Context(
+        profile,
+        dtype,
+        source.layout.shape(source.shape),
+        step.output.layout.shape(step.output.shape),
+    )
+    made = _MAPPINGS[type(step.operation)](step.operation, context)
+    calls: list[Call] = []
+    for number, (layer, arguments, weights) in enumerate(made, 1):
+        last = number == len(made)
+        name = step.name if last else f"{step.name}_{layer.rpartition('.')[2].lower()}"
+        calls.append(Call(layer, name, tuple(inputs), arguments, weights))
+        inputs = [name]
+    return calls

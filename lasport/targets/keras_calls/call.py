@@ -1,0 +1,105 @@
+"""Calls as data, and what a mapping from operations to calls works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from lasport.operations import Operation
+from lasport.plan import Plan
+from lasport.spec import Shape
+from lasport.weights import Weight
+
+__all__ = ["PROFILES", "Call", "Calls", "Context", "Made", "Mappings", "Profile"]
+
+Profile = Literal["stock", "exact"]
+PROFILES: tuple[Profile, ...] = ("stock", "exact")
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One Keras layer and what it is called on.
+
+    Attributes
+    ----------
+    layer : str
+        Path of the class, such as ``"keras.layers.Dense"``.
+    name : str
+        Unique within the model.
+    arguments : mapping
+        Keyword arguments, without ``name`` and ``dtype``; plain Python values.
+    weights : mapping of str to Weight
+        By the name of the layer's variable.
+    inputs : tuple of str
+        Names of the calls whose results it takes.
+    """
+
+    layer: str
+    name: str
+    inputs: tuple[str, ...]
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    weights: Mapping[str, Weight] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Calls:
+    """All calls of a model, in the order they run.
+
+    Attributes
+    ----------
+    dtype : str
+        Float dtype or Keras dtype policy of all layers.
+    results : mapping of int to str
+        For each value of the plan, the call that computes it.
+    """
+
+    plan: Plan
+    profile: Profile
+    dtype: str
+    calls: tuple[Call, ...]
+    results: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a mapping may look at besides the operation.
+
+    Attributes
+    ----------
+    profile : {"stock", "exact"}
+        Which layers to prefer.
+    dtype : str
+        What the model computes in.
+    input_shape, output_shape : Shape
+        Physical shapes of the step's first input and of its output.
+    """
+
+    profile: Profile
+    dtype: str
+    input_shape: Shape
+    output_shape: Shape
+
+    @property
+    def rank(self) -> int:
+        """Number of axes of the input."""
+        return len(self.input_shape)
+
+    @property
+    def spatial(self) -> int:
+        """Number of spatial axes of the input."""
+        return self.rank - 2
+
+
+class Made(NamedTuple):
+    """What a mapping makes of an operation: a layer's path, its arguments, its weights.
+
+    A mapping returns several where a step takes several calls in a row.
+    """
+
+    layer: str
+    arguments: Mapping[str, object] = {}
+    weights: Mapping[str, Weight] = {}
+
+
+Mappings = Mapping[type[Operation], Callable[..., list[Made]]]

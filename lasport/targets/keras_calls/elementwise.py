@@ -1,0 +1,98 @@
+"""Layers that keep the shape of their input."""
+
+from __future__ import annotations
+
+from lasport.operations import Activation, BatchNorm, Dropout, Rescale, Scale, Shift
+from lasport.targets.keras_calls.call import Context, Made, Mappings, Profile
+from lasport.weights import InvStdToVariance
+
+__all__ = ["MAPPINGS", "stock_activation"]
+
+# Keras' name of each function, where forward results are equal; gradients differ
+# at 0 for the second group.
+SMOOTH_ACTIVATIONS = {"sigmoid": "sigmoid", "softmax": "softmax", "tanh": "tanh"}
+STOCK_ACTIVATIONS = SMOOTH_ACTIVATIONS | {
+    "softplus": "softplus",
+    "rectify": "relu",
+    "elu": "elu",
+}
+# lasagne.nonlinearities.selu; other instances of its class have no Keras name.
+SELU = {"scale": 1.0507009873554804934, "scale_neg": 1.6732632423543772848}
+
+
+def stock_activation(op: Activation, profile: Profile) -> str | None:
+    """Return Keras' name of an activation, or None where the profile takes an own layer."""
+    if op.function == "selu" and profile == "stock" and dict(op.constants) == SELU:
+        return "selu"
+    known = STOCK_ACTIVATIONS if profile == "stock" else SMOOTH_ACTIVATIONS
+    return known.get(op.function)
+
+
+def _activation(op: Activation, context: Context) -> list[Made]:
+    function = stock_activation(op, context.profile)
+    if function is not None:
+        return [Made("keras.layers.Activation", {"activation": function})]
+    # TensorFlow keeps the slope in float32, which float64 would notice.
+    if op.function == "leaky_rectify" and context.profile == "stock" and context.dtype != "float64":
+        return [Made("keras.layers.LeakyReLU", {"negative_slope": op.constants["leakiness"]})]
+    arguments: dict[str, object] = {"function": op.function}
+    if op.constants:
+        arguments["constants"] = dict(op.constants)
+    return [Made("lasport.keras_layers.Nonlinearity", arguments)]
+
+
+def _dropout(op: Dropout, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"rate": op.rate}
+    if not op.rescale:
+        if op.shared_axes:
+            arguments["shared_axes"] = op.shared_axes
+        return [Made("lasport.keras_layers.UnscaledDropout", arguments)]
+    if op.shared_axes:
+        shape = tuple(1 if axis in op.shared_axes else None for axis in range(context.rank))
+        arguments["noise_shape"] = shape
+    return [Made("keras.layers.Dropout", arguments)]
+
+
+def _batch_norm(op: BatchNorm, context: Context) -> list[Made]:
+    kept = [axis for axis in range(context.rank) if axis not in op.axes]
+    arguments: dict[str, object] = {}
+    if op.gamma is None:
+        arguments["scale"] = False
+    if op.beta is None:
+        arguments["center"] = False
+    weights = {"gamma": op.gamma, "beta": op.beta, "moving_mean": op.mean}
+    if context.profile == "exact" or len(kept) != 1 or kept == [0]:
+        weights["moving_inv_std"] = op.inv_std
+        arguments = {"axes": op.axes, "epsilon": op.epsilon, "alpha": op.alpha, **arguments}
+        layer = "lasport.keras_layers.InvStdBatchNormalization"
+    else:
+        weights["moving_variance"] = op.inv_std.then(InvStdToVariance(op.epsilon))
+        axis = -1 if kept == [context.rank - 1] else kept[0]
+        place: dict[str, object] = {} if axis == -1 else {"axis": axis}
+        arguments = {**place, "momentum": 1 - op.alpha, "epsilon": op.epsilon, **arguments}
+        layer = "keras.layers.BatchNormalization"
+    return [Made(layer, arguments, {n: w for n, w in weights.items() if w is not None})]
+
+
+def _shift(op: Shift, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"shared_axes": op.shared_axes}
+    return [Made("lasport.keras_layers.Shift", arguments, dict(op.weights()))]
+
+
+def _scale(op: Scale, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"shared_axes": op.shared_axes}
+    return [Made("lasport.keras_layers.Scale", arguments, dict(op.weights()))]
+
+
+def _rescale(op: Rescale, context: Context) -> list[Made]:
+    return [Made("keras.layers.Rescaling", {"scale": op.factor})]
+
+
+MAPPINGS: Mappings = {
+    Activation: _activation,
+    BatchNorm: _batch_norm,
+    Dropout: _dropout,
+    Rescale: _rescale,
+    Scale: _scale,
+    Shift: _shift,
+}

@@ -1,0 +1,58 @@
+"""Saved Keras models: writing what was built, and reading what is to be compared."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import keras
+
+import lasport.keras_layers  # noqa: F401 - a saved model may hold layers that importing registers
+from lasport.atomic import replacing
+from lasport.errors import UnreadableFileError
+
+__all__ = ["read_model", "write_model"]
+
+
+def read_model(path: str | os.PathLike[str]) -> keras.Model:
+    """Read a model, lasport's own layers included.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that Keras can load. Python code in it is refused, not run; the
+        loss and the optimizer are left out.
+
+    Returns
+    -------
+    keras.Model
+
+    Raises
+    ------
+    UnreadableFileError
+        If there is no such file, or Keras refuses it.
+    """
+    name = os.fspath(path)
+    if not Path(name).is_file():
+        raise UnreadableFileError(f"{name}: no such file")
+    try:
+        return keras.saving.load_model(name, compile=False, safe_mode=True)
+    except Exception as error:  # a corrupt file can raise anything, Keras promises nothing
+        reason = next(iter(str(error).splitlines()), "")
+        raise UnreadableFileError(
+            f"{name}: Keras cannot load it: {type(error).__name__}: {reason}"
+        ) from error
+
+
+def write_model(model: keras.Model, path: str | os.PathLike[str]) -> None:
+    """Write a model; an interrupted run leaves the old file or none.
+
+    Parameters
+    ----------
+    model : keras.Model
+        What to save.
+    path : path-like
+        Replaced if it exists; its ending tells Keras the format.
+    """
+    with replacing(path) as partial:
+        model.save(partial)
