@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
+from lasport.atomic import replacing
 from lasport.compare.metrics import Difference
 
 __all__ = ["Comparison", "Drift", "Report"]
@@ -164,12 +163,9 @@ class Report:
         path : path-like
             Replaced if it exists. Infinities and NaN are written as strings.
         """
-        target = Path(path)
         text = json.dumps(_finite(self.to_dict()), indent=1, allow_nan=False)
-        descriptor, partial = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-        Path(partial).replace(target)
+        with replacing(path) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
 
     def _groups(self) -> dict[str, list[Comparison]]:
         groups: dict[str, list[Comparison]] = {}
