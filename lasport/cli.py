@@ -1,0 +1,335 @@
+"""The command line: ``lasport inspect``, ``convert``, ``verify`` and ``demo``.
+
+Exit codes: 0 equal or done; 1 computed, and differs; 2 input that cannot be
+read or is refused, or wrong usage; 3 layers without a translation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from lasport import __version__, demo
+from lasport.api import load, to_keras, verify
+from lasport.atomic import require_writable
+from lasport.errors import LasportError, UnsupportedLayersError, UsageError
+from lasport.oracles.record import Mode
+from lasport.outline import outline
+from lasport.passes import DataFormat, lower
+from lasport.spec import Network
+from lasport.targets.keras_calls import PROFILES, keras_calls
+from lasport.terminal import Progress, show, startup_silenced, status_line
+from lasport.translate import translate
+
+if TYPE_CHECKING:
+    import keras
+
+__all__ = ["main"]
+
+EQUAL, DIFFERENT = 0, 1
+# What a shell reports of a program that died of the signal.
+INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
+
+ENDINGS = (".keras",)
+MODES = get_args(Mode)
+DATA_FORMATS = get_args(DataFormat)
+ORACLE = re.compile(r"reference|theano|record:.+")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Without the program's name; by default what the process was started with.
+
+    Returns
+    -------
+    int
+        The exit code, see the module. Wrong usage raises SystemExit, as
+        argparse does.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        with _terminable():
+            code: int = arguments.run(arguments)
+            sys.stdout.flush()
+    except LasportError as error:
+        show(f"lasport: {error}", sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever was reading has seen enough; at exit Python would try to write the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        show(f"lasport: {place}{error.strerror or error}", sys.stderr)
+        return LasportError.exit_code
+    except KeyboardInterrupt:
+        show("lasport: interrupted", sys.stderr)
+        return INTERRUPTED
+    return code
+
+
+# --- the commands
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    net = load(arguments.file, outputs=arguments.outputs)
+    show(f"{net.summary()}\n", sys.stdout)
+    try:
+        calls = keras_calls(lower(translate(net)), arguments.profile, net.dtype.name)
+    except UnsupportedLayersError as error:
+        show(str(error), sys.stdout)
+    else:
+        show("\n".join(outline(calls)), sys.stdout)
+    return EQUAL
+
+
+def _convert(arguments: argparse.Namespace) -> int:
+    output: Path = arguments.output
+    if output.suffix not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise UsageError(f"{output}: the name must end in the format to write, which is: {known}")
+    require_writable(output, [arguments.file])
+    with status_line(sys.stderr) as progress:
+        net = _load_translatable(arguments, progress)
+        _start_keras(progress)
+        progress("building the model")
+        model = _build(net, arguments)
+        progress("writing the model")
+        from lasport.targets.keras_file import write_model
+
+        write_model(model, output)
+    taken = ", ".join(str(tensor.shape) for tensor in model.inputs)
+    show(f"{output}: profile {arguments.profile}, takes {taken}", sys.stdout)
+    return EQUAL
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    if arguments.model is not None and arguments.profile is not None:
+        raise UsageError("--profile says which model to make; leave it out where MODEL is given")
+    if arguments.json is not None:
+        record = arguments.oracle.partition(":")[2]
+        inputs = [path for path in (arguments.file, arguments.model, record) if path]
+        require_writable(arguments.json, inputs)
+    with status_line(sys.stderr) as progress:
+        net = _load_translatable(arguments, progress)
+        _start_keras(progress)
+        progress("building the model" if arguments.model is None else "reading the model")
+        report = verify(
+            net,
+            _build(net, arguments) if arguments.model is None else _read(arguments.model),
+            arguments.oracle,
+            arguments.modes,
+            passes=arguments.passes,
+            seed=arguments.seed,
+            outputs_only=arguments.outputs_only,
+            data_format=arguments.data_format,
+            progress=progress,
+        )
+    if arguments.json is not None:
+        report.to_json(arguments.json)
+    show(str(report), sys.stdout)
+    return EQUAL if report else DIFFERENT
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    with status_line(sys.stderr) as progress:
+        _start_keras(progress)
+        return EQUAL if demo.run(sys.stdout, progress) else DIFFERENT
+
+
+def _load_translatable(arguments: argparse.Namespace, progress: Progress) -> Network:
+    """Read the net, and refuse its layers before anybody waits for TensorFlow."""
+    progress("reading the net")
+    net = load(arguments.file, outputs=arguments.outputs)
+    translate(net)
+    return net
+
+
+def _start_keras(progress: Progress) -> None:
+    progress("starting TensorFlow")
+    with startup_silenced():
+        import lasport.targets.keras_model  # noqa: F401 - imports it
+
+
+def _build(net: Network, arguments: argparse.Namespace) -> keras.Model:
+    return to_keras(
+        net,
+        profile=arguments.profile or "stock",
+        data_format=arguments.data_format or "channels_first",
+        dtype=arguments.dtype,
+        name=re.sub(r"\W+", "_", arguments.file.stem),
+    )
+
+
+def _read(path: Path) -> keras.Model:
+    from lasport.targets.keras_file import read_model
+
+    return read_model(path)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Let a request to terminate unwind the process, so that nothing half-written stays."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals are the main thread's business
+        return
+
+    def leave(number: int, frame: object) -> None:
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+# --- the arguments
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lasport",
+        description="Port Lasagne networks to TensorFlow / Keras 3, with the evidence.",
+        epilog="Exit codes: 0 equal or done; 1 computed, and differs; 2 input that cannot be read "
+        "or is refused, or wrong usage; 3 layers without a translation.",
+    )
+    parser.add_argument("--version", action="version", version=f"lasport {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    command = commands.add_parser("inspect", help="show a net, and what it becomes in Keras")
+    command.set_defaults(run=_inspect)
+    _add_net(command)
+    _add_profile(command, default="stock")
+
+    command = commands.add_parser("convert", help="write the Keras model of a net")
+    command.set_defaults(run=_convert)
+    _add_net(command)
+    command.add_argument(
+        "-o", "--output", metavar="OUT", type=Path, required=True, help="NAME.keras"
+    )
+    _add_profile(command, default="stock")
+    _add_data_format(command, default="channels_first")
+    command.add_argument("--dtype", help="float type, or Keras dtype policy (default: the net's)")
+
+    command = commands.add_parser("verify", help="compare a model with its net, layer by layer")
+    command.set_defaults(run=_verify, dtype=None)
+    _add_net(command)
+    _add_verify_options(command)
+
+    command = commands.add_parser("demo", help="go the whole way with the net that ships along")
+    command.set_defaults(run=_demo)
+    return parser
+
+
+def _add_net(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="the pickled net, possibly compressed; nothing in it is run",
+    )
+    command.add_argument(
+        "--outputs",
+        nargs="+",
+        metavar="NAME",
+        help="layers to take as outputs (default: the net's)",
+    )
+
+
+def _add_profile(command: argparse.ArgumentParser, default: str | None) -> None:
+    command.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default=default,
+        help="stock: Keras' own layers where both modes compute the same; exact: Lasagne's running "
+        "averages and gradients in further training too (default: stock)",
+    )
+
+
+def _add_data_format(command: argparse.ArgumentParser, default: str | None) -> None:
+    command.add_argument(
+        "--data-format",
+        choices=DATA_FORMATS,
+        default=default,
+        help="order of axes at the model's inputs and outputs (default: channels_first, Lasagne's)",
+    )
+
+
+def _add_verify_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "model",
+        metavar="MODEL",
+        type=Path,
+        nargs="?",
+        help="a saved Keras model (default: the one that lasport makes)",
+    )
+    _add_profile(command, default=None)
+    _add_data_format(command, default=None)
+    command.add_argument(
+        "--oracle",
+        type=_oracle,
+        default="reference",
+        help="who says what is right: reference (numpy; the default), record:FILE, or theano, the "
+        "real Lasagne in this process, which unpickles FILE and so must be able to trust it",
+    )
+    command.add_argument(
+        "--modes",
+        type=_modes,
+        default=MODES,
+        metavar="MODE[,MODE]",
+        help=f"of {', '.join(MODES)} (default: both)",
+    )
+    command.add_argument(
+        "--passes",
+        type=_passes,
+        default=(1, 5),
+        metavar="N[,N...]",
+        help="compare running averages after so many training passes (default: 1,5)",
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, help="of random inputs and masks (default: 0)"
+    )
+    command.add_argument(
+        "--outputs-only",
+        action="store_true",
+        help="leave layers and running averages out, for a port whose layers have other names",
+    )
+    command.add_argument("--json", type=Path, metavar="PATH", help="write the report here too")
+
+
+def _oracle(text: str) -> str:
+    if not ORACLE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not reference, theano or record:FILE")
+    return text
+
+
+def _modes(text: str) -> tuple[Mode, ...]:
+    known: dict[str, Mode] = {mode: mode for mode in MODES}
+    unknown = [name for name in text.split(",") if name not in known]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"{unknown[0]!r} is not one of {', '.join(known)}")
+    return tuple(known[name] for name in text.split(","))
+
+
+def _passes(text: str) -> tuple[int, ...]:
+    numbers = text.split(",")
+    if not all(number.isdecimal() and int(number) > 0 for number in numbers):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of numbers from 1 on, as in 1,5")
+    return tuple(map(int, numbers))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
