@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Literal
 
 from lasport.layout import Layout, channels_last, lasagne_order
@@ -39,6 +40,31 @@ Pass = Callable[[Plan, DataFormat], Plan]
 FOLLOWERS = (Activation, BatchNorm, Dropout, Rescale, Scale, Shift)
 
 
+def separate_frozen(plan: Plan, data_format: DataFormat) -> Plan:
+    """Give each step weights that are trained all or not at all.
+
+    Lasagne freezes single parameters by taking away their tag; targets freeze
+    whole layers, and freezing a whole batch norm would stop its averages.
+    """
+    steps: list[Step] = []
+    ids = count(1 + max(step.output.id for step in plan.steps))
+    taken = {step.name for step in plan.steps}
+    for step in plan.steps:
+        operations = step.operation.separated(len(step.output.shape))
+        inputs, name = step.inputs, step.name
+        for number, operation in enumerate(operations, 1):
+            if number > 1:
+                name = _unique(f"{step.name}_{type(operation).__name__.lower()}", taken)
+                taken.add(name)
+            last = number == len(operations)
+            output = step.output if last else replace(step.output, id=next(ids))
+            steps.append(
+                replace(step, name=name, operation=operation, inputs=inputs, output=output)
+            )
+            inputs = (output,)
+    return replace(plan, steps=tuple(steps))
+
+
 def assign_layouts(plan: Plan, data_format: DataFormat) -> Plan:
     """Choose every value's layout, and insert transposes where an operation needs another."""
     return _LayoutPass(plan, data_format).run()
@@ -54,7 +80,7 @@ def arrange_operations(plan: Plan, data_format: DataFormat) -> Plan:
     return replace(plan, steps=tuple(map(arrange, plan.steps)))
 
 
-PASSES: tuple[Pass, ...] = (assign_layouts, arrange_operations)
+PASSES: tuple[Pass, ...] = (separate_frozen, assign_layouts, arrange_operations)
 
 
 def lower(plan: Plan, data_format: DataFormat = "channels_first") -> Plan:

@@ -37,6 +37,19 @@ class Operation:
         """Return the operation for inputs and output held in ``layout``."""
         return self
 
+    def separated(self, rank: int) -> list[Operation]:
+        """Return operations that do the same in a row, each trained as a whole or not at all.
+
+        ``rank`` is the number of axes of the output.
+        """
+        return [self]
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it has weights and none of them is trained."""
+        weights = self.weights().values()
+        return bool(weights) and not any(weight.param.trainable for weight in weights)
+
     @property
     def needs_batch_size(self) -> bool:
         """Whether the operation is tied to the batch size it was built with."""

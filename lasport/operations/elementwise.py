@@ -73,6 +73,22 @@ class BatchNorm(Operation):
         """Return the two to four weights."""
         return present(gamma=self.gamma, beta=self.beta, mean=self.mean, inv_std=self.inv_std)
 
+    def separated(self, rank: int) -> list[Operation]:
+        """Move gamma and beta into steps of their own if one of them is not trained."""
+        if all(weight.param.trainable for weight in (self.gamma, self.beta) if weight is not None):
+            return [self]
+        steps: list[Operation] = [replace(self, gamma=None, beta=None)]
+        if self.gamma is not None:
+            steps.append(Scale(weight=self.gamma, shared_axes=self.axes))
+        if self.beta is not None:
+            steps.append(Shift(weight=self.beta, shared_axes=self.axes))
+        return steps
+
+    @property
+    def frozen(self) -> bool:
+        """Never: freezing a target's batch norm would stop its averages."""
+        return False
+
     def arranged(self, layout: Layout) -> Operation:
         """Return the layer with physical axes and weights to match."""
         arranged = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from lasport.layout import Layout
 from lasport.operations.base import Operation, Wanted, present
+from lasport.operations.elementwise import Shift
 from lasport.weights import Weight
 
 __all__ = ["Conv", "Dense"]
@@ -37,6 +38,14 @@ class Dense(Operation):
     def weights(self) -> Mapping[str, Weight]:
         """Return kernel and bias."""
         return present(kernel=self.kernel, bias=self.bias)
+
+    def separated(self, rank: int) -> list[Operation]:
+        """Move a bias that is trained otherwise than the kernel into a step of its own."""
+        if self.bias is None or self.bias.param.trainable == self.kernel.param.trainable:
+            return [self]
+        axis = self.axis % rank
+        shared = tuple(other for other in range(rank) if other != axis)
+        return [replace(self, bias=None), Shift(weight=self.bias, shared_axes=shared)]
 
     def arranged(self, layout: Layout) -> Operation:
         """Return the product with its rows in the order of a flattened input."""
@@ -70,3 +79,10 @@ class Conv(Operation):
     def weights(self) -> Mapping[str, Weight]:
         """Return kernel and bias."""
         return present(kernel=self.kernel, bias=self.bias)
+
+    def separated(self, rank: int) -> list[Operation]:
+        """Move a bias that is trained otherwise than the kernel into a step of its own."""
+        if self.bias is None or self.bias.param.trainable == self.kernel.param.trainable:
+            return [self]
+        shared = (0, *range(2, rank))
+        return [replace(self, bias=None), Shift(weight=self.bias, shared_axes=shared)]

@@ -105,6 +105,7 @@ def _calls_of(step: Step, inputs: list[str], profile: Profile, dtype: str) -> li
     for number, (layer, arguments, weights) in enumerate(made, 1):
         last = number == len(made)
         name = step.name if last else f"{step.name}_{layer.rpartition('.')[2].lower()}"
-        calls.append(Call(layer, name, tuple(inputs), arguments, weights))
+        frozen = {"trainable": False} if weights and step.operation.frozen else {}
+        calls.append(Call(layer, name, tuple(inputs), {**arguments, **frozen}, weights))
         inputs = [name]
     return calls

@@ -24,7 +24,7 @@ STOCK_MERGES = {"add": "Add", "multiply": "Multiply", "maximum": "Maximum", "min
 
 def _combine(op: Combine, context: Context) -> list[Made]:
     if op.function in STOCK_MERGES:
-        return [Made(f"keras.layers.{STOCK_MERGES[op.function]}", {})]
+        return [Made(f"keras.layers.{STOCK_MERGES[op.function]}")]
     return [Made("lasport.keras_layers.Combine", {"function": op.function})]
 
 

@@ -36,7 +36,7 @@ def _global_reduce(op: GlobalReduce, context: Context) -> list[Made]:
     stock = {"mean": "Average"} | ({"max": "Max"} if context.profile == "stock" else {})
     if op.function in stock:
         layer = f"keras.layers.Global{stock[op.function]}Pooling{context.spatial}D"
-        return [(layer, {}, {})]
+        return [Made(layer)]
     return [Made("lasport.keras_layers.GlobalReduce", {"function": op.function})]
 
 
