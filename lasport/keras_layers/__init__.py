@@ -1,0 +1,34 @@
+"""The Keras layers that stock Keras lacks.
+
+Each computes what a Lasagne layer computes, in training mode too, and has
+Theano's gradient where the function has a kink. They are written in
+``keras.ops`` alone and registered as serializable in the package ``lasport``:
+a saved model that holds one loads wherever ``lasport.keras_layers`` has been
+imported. Axes are those of the Keras tensor, the batch axis included.
+"""
+
+from lasport.keras_layers.arguments import LayerArgumentError
+from lasport.keras_layers.dropout import UnscaledDropout
+from lasport.keras_layers.global_reduce import GlobalReduce
+from lasport.keras_layers.merge import Autocrop, Combine
+from lasport.keras_layers.nonlinearity import Nonlinearity
+from lasport.keras_layers.normalization import InvStdBatchNormalization
+from lasport.keras_layers.pooling import Pooling
+from lasport.keras_layers.rearrange import ConstantPad, FullReshape, Permutation
+from lasport.keras_layers.shift_scale import Scale, Shift
+
+__all__ = [
+    "Autocrop",
+    "Combine",
+    "ConstantPad",
+    "FullReshape",
+    "GlobalReduce",
+    "InvStdBatchNormalization",
+    "LayerArgumentError",
+    "Nonlinearity",
+    "Permutation",
+    "Pooling",
+    "Scale",
+    "Shift",
+    "UnscaledDropout",
+]

@@ -1,0 +1,102 @@
+"""Reductions of all spatial axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeAlias
+
+import keras
+from keras import ops
+
+from lasport.keras_layers.arguments import LayerArgumentError, one_of
+from lasport.spec import Shape
+
+__all__ = ["GlobalReduce"]
+
+Tensor: TypeAlias = keras.KerasTensor
+
+
+def _extreme(x: Tensor, axis: tuple[int, ...], *, find: Callable[..., Tensor]) -> Tensor:
+    @ops.custom_gradient
+    def extreme(x: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
+        found = find(x, axis=axis)
+
+        def gradient(*args: Tensor, upstream: Tensor | None = None) -> Tensor:
+            # Backends differ in how they hand over the gradient of the output.
+            upstream = args[0] if upstream is None else upstream
+            tied = ops.equal(x, ops.expand_dims(found, axis))
+            return ops.where(tied, ops.expand_dims(upstream, axis), 0)
+
+        return found, gradient
+
+    return extreme(x)
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
+    "mean": ops.mean,
+    "max": partial(_extreme, find=ops.max),
+    "min": partial(_extreme, find=ops.min),
+    "sum": ops.sum,
+    "prod": ops.prod,
+    "var": ops.var,
+    "std": ops.std,
+}
+
+
+@keras.saving.register_keras_serializable(package="lasport")
+class GlobalReduce(keras.layers.Layer):
+    """Reduce (batch, *space, channels) to (batch, channels).
+
+    Parameters
+    ----------
+    function : {"mean", "max", "min", "sum", "prod", "var", "std"}
+        ``var`` and ``std`` divide by the number of entries.
+    **kwargs
+        Keyword arguments of ``keras.layers.Layer``.
+
+    Raises
+    ------
+    LayerArgumentError
+        For an unknown function and for inputs without a spatial axis.
+
+    Notes
+    -----
+    ``lasagne.layers.GlobalPoolLayer`` with functions of ``theano.tensor``.
+    Every entry that attains the maximum (minimum) receives the gradient in
+    full, as in Theano.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> GlobalReduce("std")(np.array([[[1.0], [5.0]]])).numpy().tolist()
+    [[2.0]]
+    """
+
+    def __init__(
+        self,
+        function: str,
+        **kwargs: Any,  # Keras' own, whatever they are in the installed version.
+    ) -> None:
+        super().__init__(**kwargs)
+        self.function = one_of(_FUNCTIONS, function, "function")
+
+    def build(self, input_shape: Shape) -> None:
+        """Refuse inputs without a spatial axis."""
+        if len(input_shape) < 3:
+            raise LayerArgumentError(
+                f"GlobalReduce takes (batch, *spatial axes, channels) with at least one spatial "
+                f"axis; got an input of shape {tuple(input_shape)}."
+            )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Reduce."""
+        return _FUNCTIONS[self.function](inputs, axis=tuple(range(1, len(inputs.shape) - 1)))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """Return (batch, channels)."""
+        return (input_shape[0], input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what ``from_config`` needs."""
+        return {**super().get_config(), "function": self.function}

@@ -1,0 +1,296 @@
+"""What Keras asks of any layer, for every layer of the package."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import json
+import pkgutil
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lasport.keras_layers
+from lasport.keras_layers import (
+    Autocrop,
+    Combine,
+    ConstantPad,
+    FullReshape,
+    GlobalReduce,
+    InvStdBatchNormalization,
+    Nonlinearity,
+    Permutation,
+    Pooling,
+    Scale,
+    Shift,
+    UnscaledDropout,
+)
+
+MAPS = [(4, 7, 6, 3)]
+PAIR = [(4, 7, 6, 3), (4, 5, 8, 3)]
+
+# Class, its arguments, shapes of its inputs, which axes of them may be open.
+CASES = {
+    "batch_norm": (InvStdBatchNormalization, {"axes": [0, 1, 2]}, MAPS, (0, 1, 2)),
+    "batch_norm_bare": (
+        InvStdBatchNormalization,
+        {"axes": [0, -1], "epsilon": 0.25, "alpha": 0.5, "center": False, "scale": False},
+        MAPS,
+        (0, 3),
+    ),
+    "rectify": (Nonlinearity, {"function": "rectify"}, MAPS, (0, 1, 2, 3)),
+    "selu": (
+        Nonlinearity,
+        {"function": "selu", "constants": {"scale": 1.5, "scale_neg": 2.5}},
+        MAPS,
+        (0, 1, 2, 3),
+    ),
+    "softmax": (Nonlinearity, {"function": "softmax"}, [(4, 5)], (0, 1)),
+    "max_pool": (
+        Pooling,
+        {"pool_size": [3, 2], "strides": [2, 2], "padding": [1, 0], "mode": "max"},
+        MAPS,
+        (0, 1, 2),
+    ),
+    "max_pool_3d": (
+        Pooling,
+        {"pool_size": [2, 2, 3], "strides": [2, 1, 3], "padding": [0, 0, 0], "mode": "max"},
+        [(2, 4, 5, 6, 3)],
+        (0, 1, 2, 3),
+    ),
+    "average_pool_ceil": (
+        Pooling,
+        {
+            "pool_size": [3, 2],
+            "strides": [2, 5],
+            "padding": [0, 0],
+            "mode": "average_exc_pad",
+            "ignore_border": False,
+        },
+        MAPS,
+        (0, 1, 2),
+    ),
+    **{
+        f"global_{function}": (GlobalReduce, {"function": function}, MAPS, (0, 1, 2))
+        for function in ("mean", "max", "min", "sum", "prod", "var", "std")
+    },
+    "shift": (Shift, {"shared_axes": [0, 2]}, MAPS, (0, 2)),
+    "scale": (Scale, {"shared_axes": [0, -1]}, MAPS, (0, 3)),
+    "dropout": (UnscaledDropout, {"rate": 0.5, "shared_axes": [1], "seed": 3}, MAPS, (0, 1, 2, 3)),
+    "reshape": (FullReshape, {"target": [["input", 1], -1, 6]}, MAPS, (0, 1)),
+    "permutation": (Permutation, {"axes": [2, 0, 3, 1]}, MAPS, (0, 1, 2, 3)),
+    "pad": (
+        ConstantPad,
+        {"widths": [[1, 0], [0, 0], [2, 3], [0, 1]], "value": 0.5},
+        MAPS,
+        (0, 1, 2, 3),
+    ),
+    "autocrop": (
+        Autocrop,
+        {"modes": [None, "lower", "center", None], "index": 1},
+        PAIR,
+        (0, 1, 2),
+    ),
+    "combine": (Combine, {"function": "maximum"}, [(4, 5), (4, 5), (4, 5)], (0, 1)),
+}
+ELEMENTWISE = ["batch_norm", "batch_norm_bare", "rectify", "selu", "shift", "scale", "dropout"]
+EACH_CASE = pytest.mark.parametrize("case", CASES)
+
+
+def inputs_for(case, dtype="float64"):
+    """Return a tensor, or a list of them where the layer takes several."""
+    rng = np.random.default_rng(21)
+    inputs = [
+        keras.ops.convert_to_tensor(rng.uniform(0.75, 1.3, size=shape), dtype=dtype)
+        for shape in CASES[case][2]
+    ]
+    return inputs if len(inputs) > 1 else inputs[0]
+
+
+def made(case, **options):
+    """Return the layer, built, with weights of its own."""
+    cls, arguments, shapes, _ = CASES[case]
+    layer = cls(**arguments, **options)
+    layer.build(shapes if len(shapes) > 1 else shapes[0])
+    rng = np.random.default_rng(22)
+    layer.set_weights([rng.uniform(0.5, 2.0, size=w.shape) for w in layer.weights])
+    return layer
+
+
+def model_of(case, layer, open_axes=()):
+    """Return a model of the layer alone, in float64."""
+    inputs = [
+        keras.Input(
+            batch_shape=[None if axis in open_axes else n for axis, n in enumerate(shape)],
+            dtype="float64",
+        )
+        for shape in CASES[case][2]
+    ]
+    inputs = inputs if len(inputs) > 1 else inputs[0]
+    return keras.Model(inputs, layer(inputs))
+
+
+def test_every_layer_of_the_package_is_here():
+    layers = {
+        getattr(lasport.keras_layers, name)
+        for name in lasport.keras_layers.__all__
+        if name != "LayerArgumentError"
+    }
+    assert layers == {case[0] for case in CASES.values()}
+
+
+@EACH_CASE
+def test_the_config_is_plain_json_and_makes_the_same_layer(case):
+    layer = made(case, name="of_this_name", dtype="mixed_float16", trainable=False)
+    config = layer.get_config()
+    again = type(layer).from_config(json.loads(json.dumps(config)))
+    assert again.get_config() == config
+    assert config.items() >= CASES[case][1].items()
+    assert (again.name, again.trainable) == ("of_this_name", False)
+    assert again.dtype_policy.name == "mixed_float16"
+
+
+@EACH_CASE
+def test_the_layer_is_registered_by_its_name(case):
+    cls = CASES[case][0]
+    assert keras.saving.get_registered_name(cls) == f"lasport>{cls.__name__}"
+
+
+@EACH_CASE
+def test_a_saved_model_computes_the_same(case, tmp_path):
+    model = model_of(case, made(case, dtype="float64"))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    inputs = inputs_for(case)
+    for training in (False, True):
+        expected = model(inputs, training=training)
+        np.testing.assert_array_equal(loaded(inputs, training=training), expected)
+    for weight, kept in zip(loaded.weights, model.weights, strict=True):
+        assert weight.path == kept.path
+        np.testing.assert_array_equal(weight, kept)
+
+
+@EACH_CASE
+def test_symbolic_shapes_and_dtypes_are_the_real_ones(case):
+    layer = made(case, dtype="float64")
+    output = layer(inputs_for(case))
+    for open_axes in ((), CASES[case][3]):
+        symbolic = model_of(case, layer, open_axes).output
+        assert symbolic.dtype == output.dtype == "float64"
+        assert len(symbolic.shape) == len(output.shape)
+        for known, size in zip(symbolic.shape, output.shape, strict=True):
+            assert known in ((size, None) if open_axes else (size,))
+
+
+@pytest.mark.parametrize("jit", (False, True), ids=["graph", "jit"])
+@EACH_CASE
+def test_graphs_with_open_sizes_change_nothing(case, jit):
+    layer = made(case, dtype="float64")
+    model = model_of(case, layer, open_axes=CASES[case][3])
+    inputs = inputs_for(case)
+    signature = tf.nest.map_structure(
+        lambda x: tf.TensorSpec(
+            [None if axis in CASES[case][3] else n for axis, n in enumerate(x.shape)], x.dtype
+        ),
+        inputs,
+    )
+    call = tf.function(model, input_signature=[signature], jit_compile=jit)
+    np.testing.assert_allclose(call(inputs), layer(inputs), rtol=3e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("jit", (False, True), ids=["graph", "jit"])
+@EACH_CASE
+def test_training_mode_can_be_differentiated(case, jit):
+    model = model_of(case, made(case, dtype="float64"))
+
+    @tf.function(jit_compile=jit)
+    def differentiate(inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            # Not the plain sum, of which normalization has no gradient.
+            loss = tf.reduce_sum(model(inputs, training=True) ** 3)
+        return tape.gradient(loss, [inputs, model.trainable_weights])
+
+    inputs = inputs_for(case)
+    for gradient in tf.nest.flatten(differentiate(inputs)):
+        # Autocrop uses one of its inputs.
+        if gradient is not None:
+            assert np.isfinite(gradient).all()
+            assert np.any(gradient)
+
+
+@pytest.mark.parametrize("policy", ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16"))
+@EACH_CASE
+def test_half_precision_follows_the_policy(case, policy):
+    half = policy.removeprefix("mixed_")
+    layer = made(case, dtype=policy)
+    output = layer(inputs_for(case, "float32"))
+    assert keras.backend.standardize_dtype(output.dtype) == half
+    stored = "float32" if policy.startswith("mixed") else half
+    assert {weight.dtype for weight in layer.weights} <= {stored}
+    expected = np.asarray(made(case, dtype="float64")(inputs_for(case)))
+    error = np.abs(np.asarray(keras.ops.cast(output, "float64")) - expected).max()
+    epsilon = {"float16": 2.0**-10, "bfloat16": 2.0**-7}[half]
+    # A product of 42 factors in half precision is the worst case.
+    assert error < 21 * epsilon * np.abs(expected).max()
+
+
+@EACH_CASE
+def test_float64_is_float64_throughout(case):
+    layer = made(case, dtype="float64")
+    assert {weight.dtype for weight in layer.weights} <= {"float64"}
+    assert layer(inputs_for(case)).dtype == "float64"
+
+
+class MaskSeen(keras.layers.Layer):
+    """Refuses to be called without a mask."""
+
+    def __init__(self):
+        super().__init__()
+        self.supports_masking = True
+
+    def call(self, inputs, mask=None):
+        assert mask is not None
+        return inputs
+
+
+@pytest.mark.parametrize("case", ELEMENTWISE)
+def test_masks_pass_through(case):
+    cls, arguments, [shape], _ = CASES[case]
+    inputs = keras.Input(batch_shape=shape)
+    MaskSeen()(cls(**arguments)(keras.layers.Masking()(inputs)))
+    with pytest.raises(AssertionError):
+        MaskSeen()(cls(**arguments)(inputs))
+
+
+def test_an_exported_model_computes_the_same_without_lasport(tmp_path):
+    inputs = x = keras.Input((9, 8, 3))
+    for layer in (
+        InvStdBatchNormalization([0, 1, 2]),
+        Nonlinearity("rectify"),
+        Pooling((3, 2), (2, 2), (1, 0), "max"),
+        Pooling((2, 2), (2, 2), (0, 0), "average_exc_pad", ignore_border=False),
+        Scale([0, 1, 2]),
+        GlobalReduce("max"),
+        UnscaledDropout(0.5),
+        FullReshape([-1, 3]),
+        Shift([0]),
+        Nonlinearity("softmax"),
+    ):
+        x = layer(x)
+    model = keras.Model(inputs, x)
+    model.export(tmp_path / "exported", verbose=False)
+    loaded = tf.saved_model.load(tmp_path / "exported")
+    data = np.random.default_rng(23).normal(size=(4, 9, 8, 3)).astype("float32")
+    np.testing.assert_allclose(loaded.serve(data), model(data), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "module", [module.name for module in pkgutil.iter_modules(lasport.keras_layers.__path__)]
+)
+def test_the_examples_in_the_docstrings_are_right(module):
+    found = doctest.testmod(importlib.import_module(f"lasport.keras_layers.{module}"))
+    assert found.attempted > 0
+    assert found.failed == 0
