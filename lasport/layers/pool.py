@@ -115,19 +115,12 @@ def translate(
         raise ValueError("dimshuffle=False (channels, rows, columns, batch) is not translated yet")
     (x,) = inputs
     shape = output_shape(a, [x.shape])
-    complete = a.ignore_border or all(
-        size is not None and count is not None and (count - 1) * stride + window <= size
-        for size, count, window, stride in zip(
-            x.shape[2:], shape[2:], a.pool_size, a.strides, strict=True
-        )
-    )
     pool = Pool(
         mode=a.mode,
         pool_size=a.pool_size,
         strides=a.strides,
         padding=a.pad,
         ignore_border=a.ignore_border,
-        complete=complete,
     )
     return builder.add(pool, (x,), shape)
 

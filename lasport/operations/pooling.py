@@ -29,8 +29,6 @@ class Pool(Operation):
     strides: tuple[int, ...]
     padding: tuple[int, ...]
     ignore_border: bool
-    complete: bool
-    """Whether every window lies within the input as far as sizes are known."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

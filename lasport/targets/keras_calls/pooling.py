@@ -17,10 +17,13 @@ STOCK_POOLS = {
 
 def _pool(op: Pool, context: Context) -> list[Made]:
     tied = context.profile == "exact" and op.mode == "max"
-    if op.complete and not any(op.padding) and not tied and op.mode in STOCK_POOLS:
+    padding = None if tied or op.mode not in STOCK_POOLS else _stock_padding(op, context)
+    if padding is not None:
         arguments: dict[str, object] = {"pool_size": op.pool_size}
         if op.strides != op.pool_size:
             arguments["strides"] = op.strides
+        if padding != "valid":
+            arguments["padding"] = padding
         return [Made(f"keras.layers.{STOCK_POOLS[op.mode]}{len(op.pool_size)}D", arguments)]
     arguments = {
         "pool_size": op.pool_size,
@@ -30,6 +33,30 @@ def _pool(op: Pool, context: Context) -> list[Made]:
         "ignore_border": op.ignore_border,
     }
     return [Made("lasport.keras_layers.Pooling", arguments)]
+
+
+def _stock_padding(op: Pool, context: Context) -> str | None:
+    """Return the padding under which TensorFlow's windows are Theano's, or None.
+
+    TensorFlow's 'same' makes ``ceil(size / stride)`` windows and puts half of
+    what they lack before the data: it is Theano's ceil mode where that half is
+    nothing. Both leave the padding out of averages.
+    """
+    if op.ignore_border:
+        return None if any(op.padding) else "valid"
+    sizes, counts = context.input_shape[1:-1], context.output_shape[1:-1]
+    fitting = {"valid", "same"}
+    for size, count, window, stride in zip(sizes, counts, op.pool_size, op.strides, strict=True):
+        if size is None or count is None:
+            # Pairs lack one place at most, whatever the size.
+            fitting &= {"same"} if window == stride == 2 else set()
+            continue
+        lacking = max((count - 1) * stride + window - size, 0)
+        if lacking or count != (size - window) // stride + 1:
+            fitting -= {"valid"}
+        if lacking > 1 or count != -(-size // stride):
+            fitting -= {"same"}
+    return next((padding for padding in ("valid", "same") if padding in fitting), None)
 
 
 def _global_reduce(op: GlobalReduce, context: Context) -> list[Made]:
