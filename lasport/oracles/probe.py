@@ -50,7 +50,7 @@ import numpy as np
 
 MYPY = False
 if MYPY:
-    from collections.abc import Iterator, Sequence  # noqa: F401 - in type comments, unseen by ruff
+    from collections.abc import Iterable, Iterator, Sequence  # noqa: F401 - in type comments, unseen by ruff
     from typing import Any
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -66,6 +66,9 @@ MODES = (("inference", True), ("training", False))
 # Random values are multiples of this: they are exact in float32 too (up to 64 in magnitude), so one
 # record serves comparisons in both precisions, and ties between them stay improbable.
 GRID = 2.0**-18
+
+# Theano's generator takes no larger seed.
+MAX_STREAM_SEED = 2147462578
 
 SAMPLERS = ("binomial", "uniform", "normal", "multinomial", "choice")
 
@@ -161,7 +164,8 @@ def seeded_streams(layers, seed):
     samples = dict((k, []) for k in stochastic)  # type: dict[int, list[Variable]]
     try:
         for k, layer in stochastic.items():
-            layer._srng = Recorder(type(own[k])(seed + k + 1), samples[k])
+            stream = type(own[k])(1 + (seed + k) % MAX_STREAM_SEED)
+            layer._srng = Recorder(stream, samples[k])
         yield samples
     finally:
         for k, layer in stochastic.items():
@@ -198,9 +202,9 @@ class Pass(object):
         names = [key for key, _ in self.masks]
         return results[:count], dict(zip(names, results[count:]))
 
-    def gradients(self, outputs, wrt, arrays, cotangents, masks):
-        # type: (Sequence[int], Sequence[Variable], Sequence[Array], Sequence[Array], dict[str, Array]) -> list[Array]
-        """Differentiate ``sum_J sum(cotangent_J * output_J)`` at given inputs and masks."""
+    def gradients(self, outputs, wrt, arrays):
+        # type: (Sequence[int], Sequence[Variable], Sequence[Array]) -> list[Array]
+        """Differentiate ``sum_J sum(cotangent_J * output_J)``, at inputs, cotangents and masks."""
         import theano
 
         values = [self.values[k] for k in outputs]
@@ -213,8 +217,13 @@ class Pass(object):
             no_default_updates=True,
             on_unused_input="ignore",
         )
-        results = function(*(list(arrays) + list(cotangents) + [masks[k] for k, _ in self.masks]))
-        return list(results)
+        return list(function(*arrays))
+
+
+def as_text(name):
+    # type: (Any) -> str | None
+    """Return a name as text: Python 2's byte strings as Python 3 reads them from a pickle."""
+    return name.decode("latin-1") if isinstance(name, bytes) else name
 
 
 def shared_variables(expression):
@@ -237,7 +246,7 @@ def describe_params(layers, params):
                 found[param]["tags"] |= set(tags)
                 found[param]["owners"].append([k, names[0] if names else None])
     return [
-        {"name": p.name, "tags": sorted(found[p]["tags"]), "owners": found[p]["owners"]}
+        {"name": as_text(p.name), "tags": sorted(found[p]["tags"]), "owners": found[p]["owners"]}
         for p in params
     ]
 
@@ -262,7 +271,7 @@ def describe(layers, params, sources, outputs):
         "floatX": str(theano.config.floatX),
         "layers": [
             {
-                "name": layer.name,
+                "name": as_text(layer.name),
                 "kind": "%s.%s" % (type(layer).__module__, type(layer).__name__),
                 "incoming": incoming(layer),
                 "output_shape": [None if n is None else int(n) for n in layer.output_shape],
@@ -275,33 +284,72 @@ def describe(layers, params, sources, outputs):
     }
 
 
-def add_gradients(record, forward, outputs, params, passed):
-    # type: (dict[str, Array], dict[str, Pass], Sequence[int], list[tuple[int, Variable]], Sequence[Array]) -> str | None
-    """Add the gradients of both modes to a record; say why where Theano has none."""
+def numbered(prefix, values):
+    # type: (str, Iterable[Array]) -> dict[str, Array]
+    """Return values by key: ``prefix/0``, ``prefix/1``, ..."""
+    return dict(("%s/%d" % (prefix, i), value) for i, value in enumerate(values))
+
+
+@contextlib.contextmanager
+def unchanged(params):
+    # type: (Sequence[Variable]) -> Iterator[list[Array]]
+    """Provide the values of shared variables, and give them back at the end."""
+    values = [param.get_value() for param in params]
+    try:
+        yield values
+    finally:
+        for param, value in zip(params, values):
+            param.set_value(value)
+
+
+def run_mode(mode, forward, arrays, outputs):
+    # type: (str, Pass, Sequence[Array], Sequence[int]) -> dict[str, Array]
+    """Return what all layers compute in a mode, and what they draw."""
+    values, masks = forward.run(arrays)
+    record = numbered(mode + "/layers", values)
+    record.update(numbered(mode + "/outputs", [values[k] for k in outputs]))
+    record.update(("%s/%s" % (mode, key), mask) for key, mask in masks.items())
+    return record
+
+
+def run_passes(training, params, batches):
+    # type: (Pass, Sequence[Variable], Sequence[Sequence[Array]]) -> dict[str, Array]
+    """Return what consecutive training passes are fed and draw, and the parameters after each."""
+    record = {}  # type: dict[str, Array]
+    for p, batch in enumerate(batches, 1):
+        _, masks = training.run(batch)
+        record.update(numbered("batches/%d" % p, batch))
+        record.update(("passes/%d/%s" % (p, key), mask) for key, mask in masks.items())
+        record.update(numbered("training/params/%d" % p, [v.get_value() for v in params]))
+    return record
+
+
+def run_gradients(record, forward, outputs, params):
+    # type: (dict[str, Array], dict[str, Pass], Sequence[int], dict[int, Variable]) -> tuple[dict[str, Array], str | None]
+    """Differentiate both modes, at the inputs, masks and cotangents of a record.
+
+    Returns the gradients by key, or none of them and the reason why Theano has none.
+    """
     import theano
 
-    cotangents = [record["cotangents/%d" % j] for j in range(len(outputs))]
-    inputs = [
-        (i, variable)
-        for i, variable in enumerate(forward["training"].inputs)
-        if variable.dtype.startswith("float")
-    ]
-    keys = ["grads/%d" % n for n, _ in params] + ["input_grads/%d" % i for i, _ in inputs]
-    wrt = [variable for _, variable in list(params) + inputs]
+    variables = forward["training"].inputs
+    inputs = [(i, v) for i, v in enumerate(variables) if v.dtype.startswith("float")]
+    keys = ["grads/%d" % n for n in sorted(params)] + ["input_grads/%d" % i for i, _ in inputs]
+    wrt = [params[n] for n in sorted(params)] + [variable for _, variable in inputs]
     if not wrt:
-        return "neither trainable parameters nor floating point inputs"
+        return {}, "neither trainable parameters nor floating point inputs"
+    arrays = [record["inputs/%d" % i] for i in range(len(variables))]
+    cotangents = [record["cotangents/%d" % j] for j in range(len(outputs))]
     found = {}  # type: dict[str, Array]
     for mode, _ in MODES:
-        prefix = mode + "/masks/"
-        masks = dict((k[len(mode) + 1 :], v) for k, v in record.items() if k.startswith(prefix))
+        masks = [record["%s/%s" % (mode, key)] for key, _ in forward[mode].masks]
         try:
-            gradients = forward[mode].gradients(outputs, wrt, passed, cotangents, masks)
+            values = forward[mode].gradients(outputs, wrt, arrays + cotangents + masks)
         except (NotImplementedError, theano.gradient.NullTypeGradError) as error:
             reason = str(error).strip().splitlines()
-            return "%s: %s" % (type(error).__name__, reason[0] if reason else "no gradient")
-        found.update(("%s/%s" % (mode, key), value) for key, value in zip(keys, gradients))
-    record.update(found)
-    return None
+            return {}, "%s: %s" % (type(error).__name__, reason[0] if reason else "no gradient")
+        found.update(("%s/%s" % (mode, key), value) for key, value in zip(keys, values))
+    return found, None
 
 
 def probe_layers(net, inputs=None, batches=None, seed=0, passes=PASSES, grid=GRID, command=""):
@@ -344,49 +392,37 @@ def probe_layers(net, inputs=None, batches=None, seed=0, passes=PASSES, grid=GRI
         dtypes = [source.input_var.dtype for source in sources]
         return [draw_values(rng, shape, dtype, grid) for shape, dtype in zip(shapes, dtypes)]
 
-    passed = draw_inputs() if inputs is None else list(inputs)
-    batches = [draw_inputs() for _ in range(passes)] if batches is None else batches
+    def as_fed(arrays):
+        # type: (Sequence[Array]) -> list[Array]
+        return [np.asarray(a, source.input_var.dtype) for a, source in zip(arrays, sources)]
+
+    fed = draw_inputs() if inputs is None else as_fed(inputs)
+    if batches is None:
+        batches = [draw_inputs() for _ in range(passes)]
+    else:
+        batches = [as_fed(batch) for batch in batches]
     meta = describe(layers, params, sources, outputs)
     meta.update(seed=seed, passes=len(batches), grid=grid, command=command)
-    record = dict(("inputs/%d" % i, value) for i, value in enumerate(passed))
-    before = [param.get_value() for param in params]
-    record.update(("params/%d" % n, value) for n, value in enumerate(before))
-    try:
-        forward = {}
-        for mode, deterministic in MODES:
-            forward[mode] = Pass(layers, sources, deterministic, seed)
-            values, masks = forward[mode].run(passed)
-            record.update(("%s/layers/%d" % (mode, k), value) for k, value in enumerate(values))
-            for j, k in enumerate(meta["outputs"]):
-                record["%s/outputs/%d" % (mode, j)] = values[k]
-            record.update(("%s/%s" % (mode, key), mask) for key, mask in masks.items())
-        restore(params, before)
-        for p, batch in enumerate(batches, 1):
-            _, masks = forward["training"].run(batch)
-            record.update(("batches/%d/%d" % (p, i), value) for i, value in enumerate(batch))
-            record.update(("passes/%d/%s" % (p, key), mask) for key, mask in masks.items())
-            for n, param in enumerate(params):
-                record["training/params/%d/%d" % (p, n)] = param.get_value()
-        restore(params, before)
-        for j in range(len(outputs)):
-            output = record["inference/outputs/%d" % j]
-            record["cotangents/%d" % j] = draw_values(rng, output.shape, str(output.dtype))
-        trainable = [
-            (n, param) for n, param in enumerate(params) if "trainable" in meta["params"][n]["tags"]
-        ]
-        meta["no_gradient"] = add_gradients(record, forward, meta["outputs"], trainable, passed)
-    finally:
-        restore(params, before)
+    trainable = dict(
+        (n, param) for n, param in enumerate(params) if "trainable" in meta["params"][n]["tags"]
+    )
+    record = numbered("inputs", fed)
+    with unchanged(params) as before:
+        record.update(numbered("params", before))
+    forward = dict((mode, Pass(layers, sources, fixed, seed)) for mode, fixed in MODES)
+    for mode, _ in MODES:
+        with unchanged(params):
+            record.update(run_mode(mode, forward[mode], fed, meta["outputs"]))
+    with unchanged(params):
+        record.update(run_passes(forward["training"], params, batches))
+    shapes = [record["inference/outputs/%d" % j].shape for j in range(len(outputs))]
+    dtype = meta["floatX"]
+    record.update(numbered("cotangents", [draw_values(rng, shape, dtype) for shape in shapes]))
+    gradients, meta["no_gradient"] = run_gradients(record, forward, meta["outputs"], trainable)
+    record.update(gradients)
     text = json.dumps(meta, sort_keys=True)
     record["meta"] = np.array(text.encode("ascii").decode("ascii"))  # unicode in Python 2 too
     return dict((key, np.array(value, order="C")) for key, value in record.items())
-
-
-def restore(params, values):
-    # type: (Sequence[Variable], Sequence[Array]) -> None
-    """Give shared variables their values back."""
-    for param, value in zip(params, values):
-        param.set_value(value)
 
 
 def save_record(path, record):

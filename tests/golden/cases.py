@@ -66,9 +66,11 @@ def seed(name):
 def build(name):
     """Return the net of a case as its user would pickle it, with random parameters."""
     import lasagne
+    import theano
     from lasagne.layers import get_all_layers
 
     case = CASES[name]
+    theano.config.floatX = case.floatX
     lasagne.random.set_rng(np.random.RandomState(seed(name)))
     try:
         net = case.builder(**case.options)

@@ -101,7 +101,6 @@ def compress(content, suffix):
 
 def build_alone(name, theano):
     """Build a net whose pickle does not depend on what was built before it."""
-    theano.config.floatX = CASES[name].floatX
     theano.gof.graph.Variable.__count__ = itertools.count(0)  # is part of their automatic names
     return build(name)
 

@@ -160,11 +160,9 @@ sys.path.insert(0, golden)
 import cases
 os.environ["THEANO_FLAGS"] = probe.FLAGS
 theano_compat.install()
-import theano
 from lasagne.layers import get_all_layers, get_all_param_values
 missing = {}
-for name, case in cases.CASES.items():
-    theano.config.floatX = case.floatX
+for name in cases.CASES:
     try:
         net = cases.build(name)
     except cases.MissingFromLasagneError as error:
