@@ -16,10 +16,11 @@ import numpy as np
 
 from lasport.layers import nonlinearities
 from lasport.layers.nonlinearities import Nonlinearity
-from lasport.layers.values import boolean, describe, integer, repeated
+from lasport.layers.values import batch_first, boolean, describe, integer, repeated
 from lasport.layers.windows import strided_windows
 from lasport.operations import Conv, Shift
 from lasport.plan import PlanBuilder, Value
+from lasport.readers.inert import Global, Instance
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 from lasport.weights import Flip, Transpose, Weight
@@ -36,6 +37,24 @@ def read_pad(value: object) -> Pad:
     return repeated(2)(value)
 
 
+# What Theano's releases call the function that Conv2DLayer uses unless it is given another.
+CONVOLUTIONS = (
+    "theano.tensor.nnet.conv2d",
+    "theano.tensor.nnet.conv.conv2d",
+    "theano.tensor.nnet.abstract_conv.conv2d",
+)
+
+
+def read_convolution(value: object) -> str:
+    """Read ``convolution``, the function that convolves: Theano's own."""
+    if isinstance(value, Global) and value.path in CONVOLUTIONS:
+        return CONVOLUTIONS[0]
+    name = value.path if isinstance(value, (Global, Instance)) else describe(value)
+    raise ValueError(
+        f"the function {name} is not {CONVOLUTIONS[0]}; rebuild the layer with that one"
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConvAttributes:
     """Instance attributes of the convolutional layers."""
@@ -48,7 +67,8 @@ class ConvAttributes:
     flip_filters: bool = attribute(boolean, absent=True)
     num_groups: int = attribute(integer, absent=1)
     nonlinearity: Nonlinearity = attribute(nonlinearities.read)
-    dimshuffle: bool = attribute(boolean, absent=True)
+    convolution: str = attribute(read_convolution, absent=CONVOLUTIONS[0])
+    dimshuffle: bool = attribute(batch_first, absent=True)
 
     def padding(self) -> tuple[tuple[int, int], ...]:
         """Return the zeros before and behind each spatial axis.
@@ -119,8 +139,6 @@ def translate(
     a: ConvAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
     """Correlate with flipped filters, add untied biases, apply the nonlinearity."""
-    if not a.dimshuffle:
-        raise ValueError("dimshuffle=False (channels, rows, columns, batch) is not translated yet")
     (x,) = inputs
     shape = output_shape(a, [x.shape])
     space = tuple(range(2, len(shape)))

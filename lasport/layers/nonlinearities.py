@@ -6,6 +6,7 @@ name, Theano's formula in numpy; ``KINDS`` and ``THEANO`` say what a file calls 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -84,11 +85,13 @@ FUNCTIONS: Mapping[str, str] = {
 }
 
 # Classes whose instances are functions: name, then constants with the defaults
-# that an instance of an older Lasagne stands for.
+# that an instance of an older Lasagne stands for. Softmax itself was what old
+# Theanos called T.nnet.softmax.
 CLASSES: Mapping[str, tuple[str, Mapping[str, float]]] = {
     _MODULE + "ScaledTanH": ("scaled_tanh", {"scale_in": 1.0, "scale_out": 1.0}),
     _MODULE + "LeakyRectify": ("leaky_rectify", {"leakiness": 0.01}),
     _MODULE + "SELU": ("selu", {"scale": 1.0, "scale_neg": 1.0}),
+    "theano.tensor.nnet.nnet.Softmax": ("softmax", {}),
 }
 
 # Theano's own elementwise functions, such as T.tanh, are Elemwise instances
@@ -110,22 +113,27 @@ def read(value: object) -> Nonlinearity:
     """
     if value is None:
         return Nonlinearity("linear")
-    if isinstance(value, Global) and value.path in FUNCTIONS:
-        return Nonlinearity(FUNCTIONS[value.path])
+    path = _path(value)
+    if isinstance(value, Global) and path in FUNCTIONS:
+        return Nonlinearity(FUNCTIONS[path])
     if isinstance(value, Instance):
-        if value.path is not None and value.path in CLASSES:
-            function, defaults = CLASSES[value.path]
+        if path in CLASSES:
+            function, defaults = CLASSES[path]
             constants = {name: number(value.get(name, given)) for name, given in defaults.items()}
             return Nonlinearity(function, constants)
-        scalar_op = value.get("scalar_op", None)
-        path = scalar_op.path if isinstance(scalar_op, Instance) else None
-        if path is not None and path in SCALAR_OPS:
-            return Nonlinearity(SCALAR_OPS[path])
-    name = value.path if isinstance(value, (Global, Instance)) else describe(value)
+        scalar_op = _path(value.get("scalar_op", None))
+        if scalar_op in SCALAR_OPS:
+            return Nonlinearity(SCALAR_OPS[scalar_op])
     raise ValueError(
-        f"the function {name} is not one of lasagne.nonlinearities; rebuild the layer with one "
-        "of those, or with a linear layer and the function applied in TensorFlow"
+        f"the function {path or describe(value)} is not one of lasagne.nonlinearities; rebuild "
+        "the layer with one of those, or with a linear layer and the function applied in TensorFlow"
     )
+
+
+def _path(value: object) -> str:
+    """Return the path of a function or class, under Lasagne's name since December 2014."""
+    path = value.path if isinstance(value, (Global, Instance)) else None
+    return re.sub(r"^nntools\.", "lasagne.", path or "")
 
 
 def compute(nonlinearity: Nonlinearity, x: Array) -> Array:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lasport.layers.values import boolean, describe, repeated, text
+from lasport.layers.values import batch_first, boolean, describe, repeated, text
 from lasport.layers.windows import strided_windows
 from lasport.operations import GlobalReduce, Pool
 from lasport.plan import PlanBuilder, Value
@@ -43,7 +43,7 @@ class PoolAttributes:
     pad: tuple[int, ...] = attribute(repeated(2), absent=(0, 0))
     ignore_border: bool = attribute(boolean)
     mode: str = attribute(read_mode, absent="max")
-    dimshuffle: bool = attribute(boolean, absent=True)
+    dimshuffle: bool = attribute(batch_first, absent=True)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -111,8 +111,6 @@ def translate(
     a: PoolAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
     """One pooling step."""
-    if not a.dimshuffle:
-        raise ValueError("dimshuffle=False (channels, rows, columns, batch) is not translated yet")
     (x,) = inputs
     shape = output_shape(a, [x.shape])
     pool = Pool(

@@ -14,7 +14,17 @@ import numpy as np
 
 from lasport.spec import Shape
 
-__all__ = ["boolean", "integer", "integers", "number", "optional", "repeated", "shape", "text"]
+__all__ = [
+    "batch_first",
+    "boolean",
+    "integer",
+    "integers",
+    "number",
+    "optional",
+    "repeated",
+    "shape",
+    "text",
+]
 
 T = TypeVar("T")
 
@@ -41,6 +51,16 @@ def boolean(value: object) -> bool:
     if isinstance(value, (bool, np.bool_)) or value in (0, 1):
         return bool(value)
     raise ValueError(f"True or False was expected, not {describe(value)}")
+
+
+def batch_first(value: object) -> bool:
+    """Read ``dimshuffle`` of a cuda-convnet layer, which must be on."""
+    if not boolean(value):
+        raise ValueError(
+            "False asks for cuda-convnet's order of axes (channels, rows, columns, batch), which "
+            "is not translated yet"
+        )
+    return True
 
 
 def text(value: object) -> str:
