@@ -64,6 +64,8 @@ def read_bytes(path: str | PathLike[str]) -> bytes:
         data = Path(path).read_bytes()
     except OSError as error:
         raise UnreadableFileError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:  # a name that no file can have
+        raise UnreadableFileError(f"{str(path)!r}: {error}") from error
     limit = max(_ALWAYS_ALLOWED, _MAX_GROWTH * len(data))
     for _ in range(_MAX_LAYERS):
         found = [entry for magic, entry in _FORMATS.items() if data.startswith(magic)]
