@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import keras
 import numpy as np
 
 from lasport.errors import ComparisonError
 from lasport.keras_layers import Nonlinearity, UnscaledDropout
+from lasport.layers.noise import DropoutAttributes
 from lasport.layout import Layout, channels_last, lasagne_order
 from lasport.operations import BatchNorm
 from lasport.passes import DataFormat, lower
@@ -26,6 +28,7 @@ from lasport.weights import InvStdToVariance, Weight
 
 __all__ = ["KerasPort", "Session", "recognize"]
 
+Item = TypeVar("Item")
 DATA_FORMATS: tuple[DataFormat, ...] = ("channels_first", "channels_last")
 
 
@@ -133,9 +136,8 @@ class Session:
         self.model = self._copy_structure()
         self._copy_weights()
         self.names = sorted(self.shown)
-        self.all = keras.Model(
-            self.model.inputs, [self.model.outputs, [self.shown[name] for name in self.names]]
-        )
+        shown = [self.shown[name] for name in self.names]
+        self.all = keras.Model(_single(self.model.inputs), [self.model.outputs, shown])
 
     def run(
         self, inputs: Sequence[Array], *, training: bool, masks: Mapping[str, Sequence[Array]]
@@ -163,7 +165,7 @@ class Session:
             )
             for layout, x in zip(self.port.input_layouts, inputs, strict=True)
         ]
-        outputs, shown = self.all(physical if len(physical) > 1 else physical[0], training=training)
+        outputs, shown = self.all(_single(physical), training=training)
         values = dict(zip(self.names, map(np.asarray, shown), strict=True))
         layouts = self.port.output_layouts
         return Activity(
@@ -223,7 +225,7 @@ class Session:
 
         return keras.models.clone_model(
             original,
-            input_tensors=inputs if len(inputs) > 1 else inputs[0],
+            input_tensors=_single(inputs),
             clone_function=self._clone,
             call_function=call,
         )
@@ -267,20 +269,22 @@ class Session:
         order = [layer.name for layer in self.model.layers if layer.name in self.masked]
         drawn = {layer: arrays for layer, arrays in masks.items() if arrays}
         # A foreign model's dropout layers are taken to come in the order of the net's.
-        lasagne, layouts = list(drawn), dict[str, Layout]()
+        sources, layouts = dict(zip(order, drawn, strict=False)), dict[str, Layout]()
         if self.port.calls is not None:
             steps = [step for step in self.port.calls.plan.steps if step.name in order]
-            lasagne = [step.layer for step in steps]
+            sources = {step.name: step.layer for step in steps}
             layouts = {step.layer: step.output.layout for step in steps}
-        if sorted(lasagne) != sorted(drawn) or len(lasagne) != len(order):
+        if sorted(sources.values()) != sorted(drawn) or len(sources) != len(order):
             raise ComparisonError(
                 f"the net draws noise in {', '.join(drawn) or 'no layer'}, the model in "
                 f"{', '.join(order) or 'no layer'}"
             )
-        for name, source in zip(order, lasagne, strict=True):
-            (mask,) = drawn[source]
+        for name, source in sources.items():
+            if len(drawn[source]) != 1:
+                raise ComparisonError(f"{source} drew {len(drawn[source])} masks, {name} draws one")
+            mask = drawn[source][0]
             layout = layouts.get(source) or _image_layout(mask.ndim, "channels_last")
-            self.masked[name].mask = layout.from_lasagne(mask)
+            self.masked[name].take(layout.from_lasagne(mask), self.port.network[source].attributes)
 
     def _lasagne_layers(self, values: Mapping[str, Array]) -> dict[str, Array]:
         if self.port.calls is None:
@@ -305,6 +309,14 @@ class _MaskedDropout(keras.layers.Layer):
         self.shared = shared | {axis for axis, size in enumerate(noise_shape) if size == 1}
         self.mask: Array | None = None
 
+    def take(self, mask: Array, attributes: object) -> None:
+        """Multiply by this mask from now on, which a Lasagne layer with these attributes drew."""
+        self.mask = mask
+        # The mask says nothing about the rate, and without rescaling the outputs do not either.
+        rate = attributes.p if isinstance(attributes, DropoutAttributes) else self.rate
+        if not self.rescales and not np.isclose(self.rate, rate, rtol=1e-6, atol=0):
+            raise ComparisonError(f"{self.name} drops {self.rate:g} of it, the net {rate:g}")
+
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         if not training or self.mask is None:
             return inputs
@@ -322,12 +334,16 @@ class _MaskedDropout(keras.layers.Layer):
 
 
 def _functional(model: keras.Model) -> keras.Model:
-    """Return a model as a functional one."""
-    if isinstance(model, keras.Sequential):
-        return keras.Model(model.inputs, model.outputs)
+    """Return the model as a functional one that takes and gives one tensor or a list."""
     if not hasattr(model, "inputs") or not getattr(model, "inputs", None):
         raise ComparisonError("only built functional and Sequential models can be compared")
-    return model
+    functional = keras.Model(_single(model.inputs), _single(model.outputs))
+    if not isinstance(model, keras.Sequential) and type(model).call is not type(functional).call:
+        raise ComparisonError(
+            f"{type(model).__name__} has a call() of its own, which no copy of its layers runs; "
+            "compare the functional model inside"
+        )
+    return functional
 
 
 def recognize(model: keras.Model, network: Network) -> Calls | None:
@@ -349,6 +365,10 @@ def recognize(model: keras.Model, network: Network) -> Calls | None:
             ):
                 return calls
     return None
+
+
+def _single(items: list[Item]) -> Item | list[Item]:
+    return items[0] if len(items) == 1 else items
 
 
 def _class_name(path: str) -> str:
