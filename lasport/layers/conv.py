@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lasport.inert import Global, Instance
 from lasport.layers import nonlinearities
 from lasport.layers.nonlinearities import Nonlinearity
 from lasport.layers.values import batch_first, boolean, describe, integer, repeated
 from lasport.layers.windows import strided_windows
 from lasport.operations import Conv, Shift
 from lasport.plan import PlanBuilder, Value
-from lasport.readers.inert import Global, Instance
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 from lasport.weights import Flip, Transpose, Weight

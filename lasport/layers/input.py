@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lasport.inert import Instance
 from lasport.layers import values
 from lasport.layers.values import describe
 from lasport.operations import Input
 from lasport.plan import PlanBuilder, Value
-from lasport.readers.inert import Instance
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lasport.inert import Instance
 from lasport.layers.values import describe, integer, number
 from lasport.operations import Autocrop, Combine, Concat, Crop, Rescale
 from lasport.plan import PlanBuilder, Value
-from lasport.readers.inert import Instance
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 

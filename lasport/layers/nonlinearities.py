@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from lasport.inert import Global, Instance
 from lasport.layers.values import describe, number
 from lasport.operations import Activation
 from lasport.plan import PlanBuilder, Value
-from lasport.readers.inert import Global, Instance
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 

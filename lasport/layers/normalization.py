@@ -23,7 +23,10 @@ from lasport.weights import Weight
 
 def read_axes(value: object) -> tuple[int, ...]:
     """Read ``axes``: a tuple of ints, or one int."""
-    return integers(value) if isinstance(value, (tuple, list)) else (integer(value),)
+    axes = integers(value) if isinstance(value, (tuple, list)) else (integer(value),)
+    if any(axis < 0 for axis in axes):
+        raise ValueError(f"Lasagne does not compute negative axes, and {axes} has one")
+    return axes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +39,6 @@ class BatchNormAttributes:
 
     def kept(self, shape: Shape) -> Shape:
         """Return the sizes of the axes that are not averaged over."""
-        # Lasagne leaves negative axes negative, and then finds them in no shape.
         return tuple(size for axis, size in enumerate(shape) if axis not in self.axes)
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lasport.inert import Global
 from lasport.layers.values import batch_first, boolean, describe, repeated, text
 from lasport.layers.windows import strided_windows
 from lasport.operations import GlobalReduce, Pool
 from lasport.plan import PlanBuilder, Value
-from lasport.readers.inert import Global
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lasport.errors import RefusedFileError, UnreadableFileError
+from lasport.inert import Args, Global, Instance, require_shallow
 from lasport.readers.constructions import Construction
-from lasport.readers.inert import Args, Global, Instance, require_shallow
 
 __all__ = ["CONSTRUCTIONS", "restore_array", "restore_dtype"]
 

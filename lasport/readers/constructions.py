@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from lasport.errors import UnreadableFileError
-from lasport.readers.inert import Args, Global, Instance, require_hashable, require_shallow
+from lasport.inert import Args, Global, Instance, require_hashable, require_shallow
 
 __all__ = ["BUILTINS", "Construction", "construct", "make_set", "new_instance"]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from lasport import layers as _families_are_registered  # noqa: F401 - importing registers
 from lasport.errors import InvalidNetworkError, UnreadableFileError, UsageError
-from lasport.readers.inert import Instance
+from lasport.inert import Instance
 from lasport.registry import Family, family_of
 from lasport.spec import Array, Layer, Network, Param, Shape
 
@@ -27,6 +27,9 @@ DEFAULT_TAGS = {
     "W": frozenset({"trainable", "regularizable"}),
     "b": frozenset({"trainable"}),
 }
+
+# What a layer may do without; it is None then.
+OPTIONAL_PARAMS = frozenset({"b", "beta", "gamma"})
 
 
 def build_network(
@@ -271,6 +274,9 @@ class _LayerBuilder:
             lost = [n for n in family.params if layer.get(n, None) is not None and n not in params]
             if lost:
                 raise ValueError(f"{lost[0]} is set but not among the layer's parameters")
+            missing = [n for n in family.params if n not in params and n not in OPTIONAL_PARAMS]
+            if missing:
+                raise ValueError(f"parameter {missing[0]} is missing")
         return params
 
     def _array(self, name: str, variable: object) -> Array:

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 
 from lasport.errors import RefusedFileError, UnreadableFileError
+from lasport.inert import Global, Instance, require_hashable
 from lasport.readers import arrays
 from lasport.readers.constructions import BUILTINS, construct, make_set, new_instance
-from lasport.readers.inert import Global, Instance, require_hashable
 
 __all__ = ["Machine"]
 

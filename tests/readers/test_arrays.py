@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lasport.errors import RefusedFileError, UnreadableFileError
-from lasport.readers.inert import Instance
+from lasport.inert import Instance
 from lasport.readers.pickle_machine import load_inert
 
 PROTOCOLS = range(6)

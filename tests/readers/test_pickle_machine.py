@@ -14,7 +14,7 @@ import pytest
 
 import lasport
 from lasport.errors import RefusedFileError, UnreadableFileError
-from lasport.readers.inert import Global, Instance
+from lasport.inert import Global, Instance
 from lasport.readers.pickle_machine import _OPCODES, load_inert
 
 PROTOCOLS = range(6)
