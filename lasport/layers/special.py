@@ -25,6 +25,10 @@ class BroadcastAttributes:
 
     shared_axes: tuple[int, ...] = attribute(integers)
 
+    def shared(self, rank: int) -> tuple[int, ...]:
+        """Return the axes of an input that are shared: Lasagne finds no negative ones."""
+        return tuple(axis for axis in range(rank) if axis in self.shared_axes)
+
 
 def output_shape(a: BroadcastAttributes, inputs: Sequence[Shape]) -> Shape:
     """Unchanged."""
@@ -32,7 +36,7 @@ def output_shape(a: BroadcastAttributes, inputs: Sequence[Shape]) -> Shape:
 
 
 def param_shapes(a: BroadcastAttributes, inputs: Sequence[Shape]) -> Mapping[str, Shape]:
-    """Leave ``shared_axes`` out, taking negative ones literally as Lasagne does."""
+    """Leave shared axes out."""
     kept = tuple(size for axis, size in enumerate(inputs[0]) if axis not in a.shared_axes)
     return {"b": kept, "scales": kept}
 
@@ -42,14 +46,15 @@ def bias_reference(
 ) -> Array:
     """``x + b``; x where the layer has no bias."""
     (x,) = inputs
-    return np.add(x, np.expand_dims(params["b"], a.shared_axes)) if "b" in params else x
+    return np.add(x, np.expand_dims(params["b"], a.shared(x.ndim))) if "b" in params else x
 
 
 def scale_reference(
     a: BroadcastAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
 ) -> Array:
     """``x * scales``."""
-    return np.multiply(inputs[0], np.expand_dims(params["scales"], a.shared_axes))
+    (x,) = inputs
+    return np.multiply(x, np.expand_dims(params["scales"], a.shared(x.ndim)))
 
 
 def translate_bias(
@@ -59,7 +64,7 @@ def translate_bias(
     (x,) = inputs
     if "b" not in layer.params:
         return x
-    shift = Shift(weight=Weight(layer.params["b"]), shared_axes=a.shared_axes)
+    shift = Shift(weight=Weight(layer.params["b"]), shared_axes=a.shared(len(x.shape)))
     return builder.add(shift, (x,), x.shape)
 
 
@@ -68,7 +73,7 @@ def translate_scale(
 ) -> Value:
     """One multiplication."""
     (x,) = inputs
-    scale = Scale(weight=Weight(layer.params["scales"]), shared_axes=a.shared_axes)
+    scale = Scale(weight=Weight(layer.params["scales"]), shared_axes=a.shared(len(x.shape)))
     return builder.add(scale, (x,), x.shape)
 
 
