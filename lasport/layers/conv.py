@@ -17,7 +17,7 @@ import numpy as np
 from lasport.inert import Global, Instance
 from lasport.layers import nonlinearities
 from lasport.layers.nonlinearities import Nonlinearity
-from lasport.layers.values import batch_first, boolean, describe, integer, repeated
+from lasport.layers.values import at_least, batch_first, boolean, describe, repeated
 from lasport.layers.windows import strided_windows
 from lasport.operations import Conv, Shift
 from lasport.plan import PlanBuilder, Value
@@ -34,7 +34,7 @@ def read_pad(value: object) -> Pad:
         if value in ("valid", "same", "full"):
             return value
         raise ValueError(f"'valid', 'same', 'full' or sizes were expected, not {describe(value)}")
-    return repeated(2)(value)
+    return repeated(2, least=0)(value)
 
 
 # What Theano's releases call the function that Conv2DLayer uses unless it is given another.
@@ -59,13 +59,13 @@ def read_convolution(value: object) -> str:
 class ConvAttributes:
     """Instance attributes of the convolutional layers."""
 
-    num_filters: int = attribute(integer)
-    filter_size: tuple[int, ...] = attribute(repeated(2))
-    stride: tuple[int, ...] = attribute(repeated(2), formerly=("strides",))
+    num_filters: int = attribute(at_least(1))
+    filter_size: tuple[int, ...] = attribute(repeated(2, least=1))
+    stride: tuple[int, ...] = attribute(repeated(2, least=1), formerly=("strides",))
     pad: Pad = attribute(read_pad, formerly=("border_mode",))
     untie_biases: bool = attribute(boolean, absent=False)
     flip_filters: bool = attribute(boolean, absent=True)
-    num_groups: int = attribute(integer, absent=1)
+    num_groups: int = attribute(at_least(1), absent=1)
     nonlinearity: Nonlinearity = attribute(nonlinearities.read)
     convolution: str = attribute(read_convolution, absent=CONVOLUTIONS[0])
     dimshuffle: bool = attribute(batch_first, absent=True)
@@ -88,9 +88,13 @@ class ConvAttributes:
 
 def output_shape(a: ConvAttributes, inputs: Sequence[Shape]) -> Shape:
     """``(batch, filters, *(size + zeros - filter) // stride + 1)``."""
-    batch, _, *space = inputs[0]
+    batch, channels, *space = inputs[0]
     if len(space) != len(a.filter_size):
         raise ValueError(f"a filter of {len(a.filter_size)} axes meets an input of {inputs[0]}")
+    if any(size is not None and size % a.num_groups for size in (channels, a.num_filters)):
+        raise ValueError(
+            f"{channels} channels and {a.num_filters} filters do not make {a.num_groups} groups"
+        )
     sizes = (
         None if size is None else (size + before + behind - filter_size) // stride + 1
         for size, (before, behind), filter_size, stride in zip(

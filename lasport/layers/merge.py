@@ -130,7 +130,10 @@ class ConcatAttributes:
 def concat_shape(a: ConcatAttributes, inputs: Sequence[Shape]) -> Shape:
     """Add the sizes along the joined axis."""
     shapes = cropped_shapes(a.cropping, inputs)
-    axis = a.axis % len(shapes[0])
+    rank = len(shapes[0])
+    if not -rank <= a.axis < rank:
+        raise ValueError(f"axis={a.axis} does not fit inputs of {rank} axes")
+    axis = a.axis % rank
     sizes = [shape[axis] for shape in shapes]
     known = [size for size in sizes if size is not None]
     result = list(common_shape(shapes, joined=axis))

@@ -35,6 +35,11 @@ class DropoutAttributes:
     rescale: bool = attribute(boolean)
     shared_axes: tuple[int, ...] = attribute(integers, absent=())
 
+    def shared(self, rank: int) -> tuple[int, ...]:
+        """Return the shared ones of an input's axes, counted from the front."""
+        counted = {axis + rank if axis < 0 else axis for axis in self.shared_axes}
+        return tuple(axis for axis in range(rank) if axis in counted)
+
 
 def output_shape(a: DropoutAttributes, inputs: Sequence[Shape]) -> Shape:
     """Unchanged."""
@@ -49,7 +54,7 @@ def reference(
     if not run.training or a.p == 0:
         return x
     keep = 1 - a.p
-    shared = {axis % x.ndim for axis in a.shared_axes}
+    shared = a.shared(x.ndim)
     shape = tuple(1 if axis in shared else size for axis, size in enumerate(x.shape))
     mask = run.keep_mask(shape, keep).astype(x.dtype)
     return np.multiply(x / keep if a.rescale else x, mask)
@@ -62,7 +67,7 @@ def translate(
     (x,) = inputs
     if a.p == 0:
         return x
-    dropout = Dropout(rate=a.p, rescale=a.rescale, shared_axes=a.shared_axes)
+    dropout = Dropout(rate=a.p, rescale=a.rescale, shared_axes=a.shared(len(x.shape)))
     return builder.add(dropout, (x,), x.shape)
 
 

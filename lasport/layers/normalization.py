@@ -43,8 +43,11 @@ class BatchNormAttributes:
 
 
 def output_shape(a: BatchNormAttributes, inputs: Sequence[Shape]) -> Shape:
-    """Unchanged."""
-    return inputs[0]
+    """Leave the shape as it is."""
+    (shape,) = inputs
+    if any(axis >= len(shape) for axis in a.axes):
+        raise ValueError(f"axes={a.axes} do not fit an input of {shape}")
+    return shape
 
 
 def param_shapes(a: BatchNormAttributes, inputs: Sequence[Shape]) -> Mapping[str, Shape]:

@@ -38,9 +38,11 @@ def read_mode(value: object) -> str:
 class PoolAttributes:
     """Instance attributes of the pooling layers."""
 
-    pool_size: tuple[int, ...] = attribute(repeated(2), formerly=("ds",))
-    stride: tuple[int, ...] | None = attribute(repeated(2), formerly=("strides", "st"), absent=None)
-    pad: tuple[int, ...] = attribute(repeated(2), absent=(0, 0))
+    pool_size: tuple[int, ...] = attribute(repeated(2, least=1), formerly=("ds",))
+    stride: tuple[int, ...] | None = attribute(
+        repeated(2, least=1), formerly=("strides", "st"), absent=None
+    )
+    pad: tuple[int, ...] = attribute(repeated(2, least=0), absent=(0, 0))
     ignore_border: bool = attribute(boolean)
     mode: str = attribute(read_mode, absent="max")
     dimshuffle: bool = attribute(batch_first, absent=True)

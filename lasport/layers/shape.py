@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lasport.layers.values import describe, integer, integers, number
+from lasport.layers.values import at_least, describe, integer, integers, number
 from lasport.operations import Flatten, Pad, Reshape, product
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
@@ -101,8 +101,10 @@ def reshape_shape(a: ReshapeAttributes, inputs: Sequence[Shape]) -> Shape:
         total = product(tuple(1 if axis in passed else size for axis, size in enumerate(shape)))
         given = product(tuple(e for e in a.shape if isinstance(e, int) and e != -1))
         repeated = len(passed) != sum(isinstance(entry, tuple) for entry in a.shape)
-        known = None if total is None or given is None or repeated else total // given
+        known = None if total is None or not given or repeated else total // given
         sizes[sizes.index(-1)] = known
+        if known is not None and known * (given or 0) != total:
+            raise ValueError(f"{shape} cannot be reshaped to {a.shape}")
     if product(tuple(sizes)) not in (None, product(shape)) and product(shape) is not None:
         raise ValueError(f"{shape} cannot be reshaped to {a.shape}")
     return tuple(sizes)
@@ -147,18 +149,21 @@ register(
 Width = int | tuple[int | tuple[int, int], ...]
 
 
+_width = at_least(0)
+
+
 def read_width(value: object) -> Width:
     """Read ``width``: an int, or one int or (before, behind) per axis."""
     if not isinstance(value, (tuple, list)):
-        return integer(value)
+        return _width(value)
     widths: list[int | tuple[int, int]] = []
     for entry in value:
         if isinstance(entry, (tuple, list)):
             if len(entry) != 2:
                 raise ValueError(f"(before, behind) was expected, not {describe(entry)}")
-            widths.append((integer(entry[0]), integer(entry[1])))
+            widths.append((_width(entry[0]), _width(entry[1])))
         else:
-            widths.append(integer(entry))
+            widths.append(_width(entry))
     return tuple(widths)
 
 
@@ -168,7 +173,7 @@ class PadAttributes:
 
     width: Width = attribute(read_width)
     val: float = attribute(number, absent=0.0)
-    batch_ndim: int = attribute(integer, absent=2)
+    batch_ndim: int = attribute(at_least(0), absent=2)
 
     def widths(self, rank: int) -> tuple[tuple[int, int], ...]:
         """Return (before, behind) for every axis; axes that ``width`` leaves out get none."""

@@ -15,6 +15,7 @@ import numpy as np
 from lasport.spec import Shape
 
 __all__ = [
+    "at_least",
     "batch_first",
     "boolean",
     "integer",
@@ -35,6 +36,18 @@ def integer(value: object) -> int:
     if isinstance(number, (int, np.integer)) and not isinstance(number, bool):
         return int(number)
     raise ValueError(f"an integer was expected, not {describe(value)}")
+
+
+def at_least(least: int) -> Callable[[object], int]:
+    """Return a reader of an int that is not smaller than ``least``."""
+
+    def read(value: object) -> int:
+        size = integer(value)
+        if size < least:
+            raise ValueError(f"an integer of at least {least} was expected, not {size}")
+        return size
+
+    return read
 
 
 def number(value: object) -> float:
@@ -77,14 +90,15 @@ def integers(value: object) -> tuple[int, ...]:
     raise ValueError(f"a tuple of integers was expected, not {describe(value)}")
 
 
-def repeated(count: int) -> Callable[[object], tuple[int, ...]]:
-    """Return a reader of ``count`` ints, for which one int may stand."""
+def repeated(count: int, *, least: int) -> Callable[[object], tuple[int, ...]]:
+    """Return a reader of ``count`` ints of at least ``least``, for which one int may stand."""
+    read_size = at_least(least)
 
     def read(value: object) -> tuple[int, ...]:
         sizes = integers(value) if isinstance(value, (tuple, list)) else (integer(value),) * count
         if len(sizes) != count:
             raise ValueError(f"{count} integers were expected, not {describe(value)}")
-        return sizes
+        return tuple(map(read_size, sizes))
 
     return read
 

@@ -148,8 +148,8 @@ def _incoming(layer: Instance) -> list[Instance]:
     sources = layer.get("input_layers", None)
     if sources is None:
         sources = [layer.get("input_layer", None)]
-    if not isinstance(sources, (list, tuple)):
-        raise InvalidNetworkError(f"{layer.path}: input_layers is a {type(sources).__name__}")
+    if not isinstance(sources, (list, tuple)) or not sources:
+        raise InvalidNetworkError(f"{layer.path}: input_layers holds no layers")
     found = [source for source in sources if isinstance(source, Instance) and is_layer(source)]
     if len(found) != len(sources):
         raise InvalidNetworkError(
