@@ -2,7 +2,7 @@
 
 Python pickles a set, an ``OrderedDict`` or (in old protocols) bytes as a call of their
 class. Such calls are answered here with that data; any other call, and any of these
-with arguments it does not normally have, is recorded as an :class:`~.inert.Instance`.
+with arguments it does not normally have, is recorded as an :class:`lasport.inert.Instance`.
 """
 
 from __future__ import annotations
