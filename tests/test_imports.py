@@ -42,6 +42,7 @@ print(json.dumps(blocked))
 # Modules that import a framework at module level, and why they may.
 NEED_A_FRAMEWORK = {
     "lasport.keras_layers": "defines subclasses of keras.layers.Layer",
+    "lasport.targets.keras_file": "saves and loads keras models",
     "lasport.targets.keras_model": "builds the keras.Model",
     "lasport.targets.keras_port": "runs keras models for the comparison",
 }
