@@ -9,6 +9,7 @@ from lasport.targets.keras_calls import Call, Calls
 __all__ = ["outline"]
 
 OWN = "lasport.keras_layers."
+NOTHING = "nothing: it passes on what it is given"
 
 
 def outline(calls: Calls) -> Iterator[str]:
@@ -29,7 +30,7 @@ def outline(calls: Calls) -> Iterator[str]:
     width = max(map(len, made))
     yield f"In Keras, profile {calls.profile}:"
     for layer, its_calls in made.items():
-        yield f"  {layer:<{width}}  {', '.join(map(_spell, its_calls))}".rstrip()
+        yield f"  {layer:<{width}}  {', '.join(map(_spell, its_calls)) or NOTHING}"
     own = [layer for layer, its_calls in made.items() if any(map(_is_own, its_calls))]
     if own:
         yield f"Loading the saved model takes `import lasport.keras_layers`, for {', '.join(own)}."

@@ -38,10 +38,7 @@ def read_model(path: str | os.PathLike[str]) -> keras.Model:
     try:
         return keras.saving.load_model(name, compile=False, safe_mode=True)
     except Exception as error:  # a corrupt file can raise anything, Keras promises nothing
-        reason = next(iter(str(error).splitlines()), "")
-        raise UnreadableFileError(
-            f"{name}: Keras cannot load it: {type(error).__name__}: {reason}"
-        ) from error
+        raise UnreadableFileError(f"{name}: Keras cannot load it: {_reason(error)}") from error
 
 
 def write_model(model: keras.Model, path: str | os.PathLike[str]) -> None:
@@ -56,3 +53,9 @@ def write_model(model: keras.Model, path: str | os.PathLike[str]) -> None:
     """
     with replacing(path) as partial:
         model.save(partial)
+
+
+def _reason(error: Exception) -> str:
+    """Return what Keras says in a message between the configurations of all objects around it."""
+    innermost = str(error).rpartition("Exception encountered: ")[2].partition("Full object config")
+    return f"{type(error).__name__}: {next(iter(innermost[0].splitlines()), '').strip()}"
