@@ -1,0 +1,446 @@
+"""The commands as their users see them: what they print, what they write, how they end."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from lasport import demo
+from lasport.cli import main
+
+# The demo's net is pickled in protocol 2, so a class can be exchanged by its name.
+DROPOUT = b"clasagne.layers.noise\nDropoutLayer\n"
+SUM = b"clasagne.layers.merge\nElemwiseSumLayer\n"
+
+
+@pytest.fixture(scope="session")
+def net() -> Path:
+    return demo.paths().net
+
+
+@pytest.fixture(scope="module")
+def models(net, tmp_path_factory) -> dict[str, Path]:
+    """Return what `lasport convert` makes of the demo's net, by profile."""
+    made = {}
+    for profile in ("stock", "exact"):
+        made[profile] = tmp_path_factory.mktemp(profile) / "digits.keras"
+        assert main(["convert", str(net), "-o", str(made[profile]), "--profile", profile]) == 0
+    return made
+
+
+@pytest.fixture(scope="module")
+def changed(models, tmp_path_factory) -> Path:
+    """Return the stock model with one of conv2's 2304 weights changed."""
+    model = keras.saving.load_model(models["stock"])
+    layer = model.get_layer("conv2")
+    (kernel,) = layer.get_weights()
+    kernel[2, 1, 13, 19] += 0.01
+    layer.set_weights([kernel])
+    path = tmp_path_factory.mktemp("changed") / "digits.keras"
+    model.save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def unsupported(net, tmp_path_factory) -> Path:
+    """Return the demo's net with two layers that have no translation."""
+    data = net.read_bytes()
+    assert data.count(DROPOUT) == data.count(SUM) == 1
+    data = data.replace(DROPOUT, b"clasagne.layers.noise\nGaussianNoiseLayer\n")
+    path = tmp_path_factory.mktemp("unsupported") / "unsupported.pkl"
+    path.write_bytes(data.replace(SUM, b"clab.layers\nOwn\x1b[2JLayer\n"))
+    return path
+
+
+def report_of(argv: list[str], path: Path, code: int = 0) -> dict:
+    assert main(["verify", *argv, "--json", str(path)]) == code
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def subjects(report: dict, dtype: str = "float64") -> dict[str, dict]:
+    return {c["subject"]: c for c in report["comparisons"] if c["dtype"] == dtype}
+
+
+# --- inspect
+
+
+def test_inspect_shows_layers_and_what_they_become(net, capsys):
+    assert main(["inspect", str(net)]) == 0
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [
+        "conv1",
+        "Conv2DLayer",
+        *["(None,", "16,", "8,", "8)", "W", "(16,", "1,", "3,", "3)", "input"],
+    ] in printed
+    assert ["conv2_bn", "BatchNormalization(momentum=0.95,", "epsilon=0.001)"] in printed
+    assert sum("ZeroPadding2D(padding=((1," in line for line in printed) == 1
+    assert " ".join(printed[-1]).endswith("loads without lasport.")
+
+
+def test_inspect_shows_the_profile_that_is_asked_for(net, capsys):
+    assert main(["inspect", str(net), "--profile", "exact"]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "conv2_bn lasport.keras_layers.InvStdBatchNormalization(axes=(0, 1, 2), eps" in printed
+    assert "alpha=0.05" in printed
+    assert "`import lasport.keras_layers`, for conv1_bn, conv1_bn_nonlin" in printed
+
+
+def test_inspect_stops_at_the_outputs_that_are_asked_for(net, capsys):
+    assert main(["inspect", str(net), "--outputs", "pool", "conv1"]) == 0
+    printed = capsys.readouterr().out
+    assert "outputs: pool, conv1" in printed
+    assert "conv3" not in printed
+
+
+def test_inspect_reports_refusals_and_is_content(unsupported, capsys):
+    assert main(["inspect", str(unsupported)]) == 0
+    printed = capsys.readouterr().out
+    assert "2 layers cannot be translated" in printed
+    assert "dropout (lasagne.layers.noise.GaussianNoiseLayer): " in printed
+
+
+def test_a_file_cannot_steer_the_terminal(unsupported, capsys):
+    assert main(["inspect", str(unsupported)]) == 0
+    assert main(["convert", str(unsupported), "-o", str(unsupported.with_name("o.keras"))]) == 3
+    printed = capsys.readouterr()
+    for text in printed:
+        assert "\x1b" not in text
+        assert r"lab.layers.Own\x1b[2JLayer" in text
+
+
+# --- convert and verify
+
+
+@pytest.mark.parametrize("profile", ("stock", "exact"))
+def test_converted_model_is_equal_in_both_modes(profile, net, models, tmp_path, capsys):
+    report = report_of([str(net), str(models[profile])], tmp_path / "report.json")
+    assert ": equal" in capsys.readouterr().out
+    assert report["ok"] is True
+    assert report["first_divergence"] is None
+    found = subjects(report)
+    assert {"inference/outputs/probabilities", "training/outputs/probabilities"} <= set(found)
+    for mode in ("inference", "training"):
+        assert sum(subject.startswith(f"{mode}/layers/") for subject in found) == 16
+    assert all(comparison["difference"]["relative"] < 1e-10 for comparison in found.values())
+
+
+def test_exact_profile_keeps_the_running_averages(net, models, tmp_path):
+    found = subjects(report_of([str(net), str(models["exact"])], tmp_path / "report.json"))
+    for layer in ("conv1_bn", "conv2_bn", "conv3_bn", "fc_bn"):
+        for name in ("mean", "inv_std"):
+            compared = found[f"training/params/5/{layer}.{name}"]
+            assert compared["difference"]["relative"] < 1e-10
+
+
+def test_stock_profile_says_how_its_running_averages_part(net, models, tmp_path):
+    drifts = report_of([str(net), str(models["stock"])], tmp_path / "report.json")["drifts"]
+    after_5 = {drift["layer"]: drift["largest"] for drift in drifts if drift["passes"] == 5}
+    assert set(after_5) == {"conv1_bn", "conv2_bn", "conv3_bn", "fc_bn"}
+    # An average of inv_std is no function of an average of variances.
+    assert all(1e-3 < apart < 10 for apart in after_5.values())
+
+
+def test_changed_weight_is_found_and_named(net, changed, tmp_path, capsys):
+    report = report_of([str(net), str(changed)], tmp_path / "report.json", code=1)
+    printed = capsys.readouterr().out
+    assert "DIFFERENT" in printed
+    assert report["ok"] is False
+    assert report["first_divergence"] == "inference/layers/conv2"
+    assert f"first divergence: {report['first_divergence']}" in printed
+
+
+def test_changed_weight_is_found_by_outputs_alone(net, changed, tmp_path):
+    argv = [str(net), str(changed), "--outputs-only", "--modes", "inference"]
+    report = report_of(argv, tmp_path / "report.json", code=1)
+    assert set(subjects(report)) == {"inference/outputs/probabilities"}
+
+
+def test_json_holds_what_was_asked_for(net, tmp_path):
+    argv = [str(net), "--modes", "training", "--passes", "2,3", "--seed", "17"]
+    report = report_of([*argv, "--profile", "exact"], tmp_path / "report.json")
+    assert report["settings"]["seed"] == 17
+    assert report["settings"]["passes"] == [2, 3]
+    assert report["settings"]["modes"] == ["training"]
+    found = subjects(report)
+    assert {subject.partition("/")[0] for subject in found} == {"training"}
+    passes = {s.split("/")[2] for s in found if s.startswith("training/params/")}
+    assert passes == {"2", "3"}
+
+
+@pytest.mark.parametrize("name", ("net_digits", "net_two_inputs_two_outputs", "net_vgg_block"))
+def test_recorded_nets_agree_with_real_lasagne(name, golden, capsys):
+    record = golden / f"{name}.npz"
+    assert main(["verify", str(golden / f"{name}.pkl"), "--oracle", f"record:{record}"]) == 0
+    assert f"against record {name}.npz: equal" in capsys.readouterr().out
+
+
+def test_channels_last_model_takes_tensorflows_images(net, tmp_path, capsys):
+    output = tmp_path / "last.keras"
+    argv = ["convert", str(net), "-o", str(output), "--data-format", "channels_last"]
+    assert main([*argv, "--dtype", "float64"]) == 0
+    assert "(None, 8, 8, 1)" in capsys.readouterr().out
+    model = keras.saving.load_model(output)
+    assert model.input_shape == (None, 8, 8, 1)
+    assert {layer.dtype for layer in model.layers} == {"float64"}
+    assert main(["verify", str(net), str(output)]) == 0
+
+
+def test_chosen_outputs_are_those_of_the_model(net, tmp_path):
+    output = tmp_path / "pool.keras"
+    assert main(["convert", str(net), "-o", str(output), "--outputs", "pool", "conv1"]) == 0
+    assert keras.saving.load_model(output).output_shape == [(None, 24, 4, 4), (None, 16, 8, 8)]
+
+
+# --- errors
+
+
+class Hostile:
+    """Pickles as a call of os.system."""
+
+    def __init__(self, marker: Path) -> None:
+        self.marker = marker
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (os.system, (f"touch {self.marker}",))
+
+
+@pytest.fixture(scope="module")
+def place(net, models, unsupported, tmp_path_factory) -> Path:
+    """Return a directory of files most of which are not right."""
+    place = tmp_path_factory.mktemp("place")
+    data = net.read_bytes()
+    shutil.copy(net, place / "net.pkl")
+    shutil.copy(unsupported, place)
+    shutil.copy(models["stock"], place / "model.keras")
+    (place / "truncated.pkl").write_bytes(data[: len(data) // 2])
+    (place / "text.pkl").write_text("no pickle at all\n")
+    (place / "parameters.pkl").write_bytes(pickle.dumps([np.zeros((3, 2)), np.ones(2)], 2))
+    (place / "hostile.pkl").write_bytes(pickle.dumps([Hostile(place / "marker")]))
+    (place / "corrupt.keras").write_bytes(models["stock"].read_bytes()[:-5000])
+    (place / "folder.keras").mkdir()
+    x = keras.Input((1, 8, 8))
+    code = keras.layers.Lambda(lambda tensor: tensor[:, 0], output_shape=(8, 8))
+    keras.Model(x, code(x)).save(place / "lambda.keras")
+    keras.Model(x, [x, keras.layers.Flatten()(x)]).save(place / "other.keras")
+    return place
+
+
+# Command line, exit code, and what the one message must say.
+ERRORS = {
+    "no such file": ("inspect none.pkl", 2, "none.pkl: No such file"),
+    "truncated": ("inspect truncated.pkl", 2, "truncated.pkl: "),
+    "no pickle": ("convert text.pkl -o o.keras", 2, "text.pkl: "),
+    "parameters only": ("inspect parameters.pkl", 2, "parameters.pkl: "),
+    "hostile": ("inspect hostile.pkl", 2, "hostile.pkl: "),
+    "unknown output": ("inspect net.pkl --outputs fc9", 2, "no layer is called 'fc9'"),
+    "no translation": ("convert unsupported.pkl -o o.keras", 3, "2 layers cannot be translated"),
+    "none to verify": ("verify unsupported.pkl model.keras", 3, r"residual \(lab.layers.Own"),
+    "ending": ("convert net.pkl -o o.hdf5", 2, "o.hdf5: the name must end in .* is: .keras"),
+    "no directory": ("convert net.pkl -o no/o.keras", 2, "no/o.keras: there is no directory"),
+    "a directory": ("convert net.pkl -o folder.keras", 2, "folder.keras: .* no regular file"),
+    "dtype": ("convert net.pkl -o o.keras --dtype float7", 2, "dtype 'float7'"),
+    "no report": ("verify net.pkl --json no/r.json", 2, "no/r.json: there is no directory"),
+    "report on net": ("verify net.pkl --json net.pkl", 2, "net.pkl: is the input itself"),
+    "report on model": (
+        "verify net.pkl model.keras --json ./model.keras",
+        2,
+        "model.keras: is the input itself",
+    ),
+    "report on record": (
+        "verify net.pkl --oracle record:truncated.pkl --json truncated.pkl",
+        2,
+        "truncated.pkl: is the input itself",
+    ),
+    "no model": ("verify net.pkl none.keras", 2, "none.keras: no such file"),
+    "corrupt model": ("verify net.pkl corrupt.keras", 2, "corrupt.keras: Keras cannot load it"),
+    "code in model": ("verify net.pkl lambda.keras", 2, "lambda.keras: Keras cannot load it"),
+    "another net": ("verify net.pkl other.keras", 2, "the model has 2 outputs, the net 1"),
+    "no record": ("verify net.pkl --oracle record:none.npz", 2, "none.npz: No such file"),
+    "record": ("verify net.pkl --oracle record:net.pkl", 2, "net.pkl: not a"),
+    "profile": ("verify net.pkl model.keras --profile exact", 2, "--profile says which model"),
+}
+
+
+@pytest.mark.parametrize(("command", "code", "message"), ERRORS.values(), ids=ERRORS)
+def test_error_is_one_message_and_a_code(command, code, message, place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    before = {path: path.stat().st_mtime_ns for path in place.iterdir()}
+    assert main(command.split()) == code
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("lasport: ")
+    assert printed.err.count("lasport: ") == 1
+    assert "Traceback" not in printed.err
+    assert re.search(message, printed.err)
+    assert {path: path.stat().st_mtime_ns for path in place.iterdir()} == before
+
+
+USAGE = {
+    "no command": "",
+    "unknown command": "port net.pkl",
+    "no output": "convert net.pkl",
+    "unknown profile": "convert net.pkl -o o.keras --profile both",
+    "unknown data format": "convert net.pkl -o o.keras --data-format NHWC",
+    "unknown mode": "verify net.pkl --modes training,test",
+    "no passes": "verify net.pkl --passes 0",
+    "unknown oracle": "verify net.pkl --oracle keras",
+    "record without a file": "verify net.pkl --oracle record:",
+}
+
+
+@pytest.mark.parametrize("command", USAGE.values(), ids=USAGE)
+def test_wrong_usage_is_explained(command, place, monkeypatch, capsys):
+    monkeypatch.chdir(place)
+    with pytest.raises(SystemExit) as leaving:
+        main(command.split())
+    assert leaving.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: lasport")
+
+
+def test_input_is_not_overwritten(models, tmp_path, capsys):
+    # A net by the name of a model, and the same file by another name.
+    net = tmp_path / "net.keras"
+    shutil.copy(demo.paths().net, net)
+    (tmp_path / "link.keras").symlink_to(net)
+    (tmp_path / "hard.keras").hardlink_to(net)
+    for name in ("net.keras", "link.keras", "hard.keras"):
+        assert main(["convert", str(net), "-o", str(tmp_path / name)]) == 2
+        assert "is the input itself" in capsys.readouterr().err
+    assert net.read_bytes() == demo.paths().net.read_bytes()
+
+
+# --- interrupted and failing runs
+
+
+def fail_with(error: BaseException) -> Callable[..., None]:
+    def save(model: keras.Model, path: Path) -> None:
+        path.write_bytes(b"half a model")
+        raise error
+
+    return save
+
+
+FAILURES = {
+    "disk full": (OSError(errno.ENOSPC, "No space left on device"), 2, "No space left on device"),
+    "interrupted": (KeyboardInterrupt(), 130, "interrupted"),
+}
+
+
+@pytest.mark.parametrize(("error", "code", "message"), FAILURES.values(), ids=FAILURES)
+def test_failing_run_leaves_the_old_file(error, code, message, net, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(keras.Model, "save", fail_with(error))
+    output = tmp_path / "digits.keras"
+    for old in (None, b"the old model"):
+        if old is not None:
+            output.write_bytes(old)
+        assert main(["convert", str(net), "-o", str(output)]) == code
+        assert capsys.readouterr().err == f"lasport: {message}\n"
+        assert [path.read_bytes() for path in tmp_path.iterdir()] == ([] if old is None else [old])
+
+
+def test_terminated_run_leaves_nothing(net, tmp_path, run_python):
+    program = f"""
+import os, signal, sys, time
+import keras
+from lasport.cli import main
+
+def save(model, path):
+    path.write_bytes(b"half a model")
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+
+keras.Model.save = save
+sys.exit(main(["convert", {str(net)!r}, "-o", "digits.keras"]))
+"""
+    assert run_python("-c", program, cwd=tmp_path).returncode == 143
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_failing_report_leaves_the_old_one(net, tmp_path, monkeypatch):
+    report = tmp_path / "report.json"
+    report.write_text("the old report")
+
+    def write_text(path: Path, text: str, encoding: str) -> None:
+        path.write_bytes(text[:100].encode())
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_text)
+    argv = ["verify", str(net), "--modes", "inference", "--json", str(report)]
+    assert main(argv) == 2
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["the old report"]
+
+
+# --- what is shown
+
+
+class Terminal(io.StringIO):
+    """A text stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_one_line_on_a_terminal_that_is_wiped(net, tmp_path, monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert main(["verify", str(net), "--modes", "inference"]) == 0
+    written = terminal.getvalue()
+    assert "\n" not in written
+    stages = list(dict.fromkeys(line.strip() for line in written.split("\r") if line.strip()))
+    assert stages[:3] == ["reading the net", "starting TensorFlow", "building the model"]
+    assert stages[-2:] == ["inference in float64", "inference in float32"]
+    assert written.endswith("\r" + " " * len(stages[-1]) + "\r")
+
+
+def test_refusals_come_before_anybody_waits_for_tensorflow(unsupported, tmp_path, monkeypatch):
+    for command in (["convert", "-o", str(tmp_path / "o.keras")], ["verify"]):
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert main([*command, str(unsupported)]) == 3
+        assert "reading the net" in terminal.getvalue()
+        assert "starting TensorFlow" not in terminal.getvalue()
+
+
+def test_pipe_gets_neither_progress_nor_chatter(net, models, tmp_path, run_python, monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    argv = ("-m", "lasport", "verify", str(net), str(models["stock"]), "--outputs-only")
+    result = run_python(*argv, cwd=tmp_path)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert "\r" not in result.stdout
+
+
+def test_reader_that_leaves_early_is_no_error(net, tmp_path):
+    # Longer than any pipe buffers, and read by nobody.
+    with subprocess.Popen(
+        [sys.executable, "-c", PRINT_MUCH, str(net)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(demo.__file__).parent.parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 141
+
+
+PRINT_MUCH = """
+import sys
+from lasport import cli
+
+cli.outline = lambda calls: ["x" * 2**20]
+sys.exit(cli.main(["inspect", sys.argv[1]]))
+"""
