@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from lasport.errors import UsageError
-from lasport.readers.inert import Global, Instance
+from lasport.inert import Global, Instance
 from lasport.readers.network import build_network, find_layers
 from lasport.spec import Network
 
@@ -105,7 +105,7 @@ class _Copier:
         if isinstance(value, (tuple, set, frozenset)):
             kind = next(kind for kind in (tuple, set, frozenset) if isinstance(value, kind))
             return kind(map(self.copy, value))
-        if hasattr(value, "__qualname__"):  # classes, functions, methods
+        if isinstance(getattr(value, "__qualname__", None), str):  # a class, function or method
             return _path(value)
         if id(value) not in self.known:
             copy: object = Instance(_path(type(value)))
