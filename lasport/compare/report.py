@@ -72,7 +72,7 @@ class Drift:
     def __str__(self) -> str:
         return (
             f"{self.layer}'s inv_std parts from Lasagne's by {self.median:.2g} (median), "
-            f"{self.largest:.2g} (largest) after {self.passes} batches"
+            f"{self.largest:.2g} (largest) after {self.passes} batch{'es' * (self.passes != 1)}"
         )
 
 

@@ -38,11 +38,18 @@ def build_model(calls: Calls, name: str | None = None) -> keras.Model:
     Returns
     -------
     keras.Model
+
+    Raises
+    ------
+    UsageError
+        If the calls' dtype is no float dtype or policy of Keras.
     """
     try:
         policy = keras.dtype_policies.get(calls.dtype)
     except ValueError as error:
         raise UsageError(f"dtype {calls.dtype!r}: {error}") from error
+    if "float" not in policy.compute_dtype:
+        raise UsageError(f"dtype {calls.dtype!r}: a net computes in a float type")
     tensors: dict[str, keras.KerasTensor] = {}
     for call in calls.calls:
         tensors[call.name] = _execute(call, tensors, policy)
