@@ -46,7 +46,7 @@ _FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
 
 @keras.saving.register_keras_serializable(package="lasport")
 class GlobalReduce(keras.layers.Layer):
-    """Reduce (batch, *space, channels) to (batch, channels).
+    """Reduce ``(batch, *space, channels)`` to ``(batch, channels)``.
 
     Parameters
     ----------
