@@ -11,6 +11,8 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
 ]
+# The layers are documented where Keras is not installed, too.
+autodoc_mock_imports = ["keras"]
 exclude_patterns = ["_build"]
 
 autodoc_member_order = "bysource"
