@@ -47,7 +47,7 @@ Check = Callable[[Case], None]
 def apart(actual: Array, expected: Array) -> float:
     """Return the largest difference relative to the largest magnitude; NaN is never small."""
     assert actual.shape == expected.shape
-    largest = max(float(np.abs(expected).max(initial=0)), np.finfo(np.float64).tiny)
+    largest = max(float(np.abs(expected).max(initial=0)), float(np.finfo(np.float64).tiny))
     return float(np.abs(actual - expected).max(initial=0)) / largest
 
 
@@ -276,7 +276,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
-@pytest.fixture(params=CHECKS.values(), ids=CHECKS)
+@pytest.fixture(params=CHECKS.values(), ids=list(CHECKS))
 def agreement(request: pytest.FixtureRequest) -> Check:
     """Return one of the checks."""
     check: Check = request.param

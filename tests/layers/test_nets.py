@@ -39,10 +39,10 @@ def test_agrees_with_lasagne(name, agreement):
 
 # --- parameters that layers share are read, computed, and not ported yet
 
-REFUSED = ("net_shared_weights",)
+REFUSED_RECORDS = ("net_shared_weights",)
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", REFUSED_RECORDS)
 def test_shared_parameters_are_refused(name):
     with pytest.raises(UnsupportedLayersError) as caught:
         translate(load_case(name).network)
@@ -52,7 +52,7 @@ def test_shared_parameters_are_refused(name):
         assert refusal.reason.startswith("parameter W is shared with another layer")
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", REFUSED_RECORDS)
 def test_shared_parameters_are_listed_once(name):
     case = load_case(name)
     first, second = case.network["first"], case.network["second"]
