@@ -27,7 +27,7 @@ from lasport.operations import (
     Shift,
     TransposeAxes,
 )
-from lasport.plan import Plan, Step, Value
+from lasport.plan import Plan, Step, Value, unique_name
 from lasport.weights import Rows
 
 __all__ = ["PASSES", "DataFormat", "lower"]
@@ -54,7 +54,7 @@ def separate_frozen(plan: Plan, data_format: DataFormat) -> Plan:
         inputs, name = step.inputs, step.name
         for number, operation in enumerate(operations, 1):
             if number > 1:
-                name = _unique(f"{step.name}_{type(operation).__name__.lower()}", taken)
+                name = unique_name(f"{step.name}_{type(operation).__name__.lower()}", taken)
                 taken.add(name)
             last = number == len(operations)
             output = step.output if last else replace(step.output, id=next(ids))
@@ -222,7 +222,7 @@ class _LayoutPass:
             self.next_id += 1
             ending = "channels_last" if layout != lasagne_order(len(axes)) else "channels_first"
             taken = {other.name for other in (*self.plan.steps, *self.steps)}
-            name = _unique(f"{self._producer(value)}_{ending}", taken)
+            name = unique_name(f"{self._producer(value)}_{ending}", taken)
             operation = TransposeAxes(axes=axes)
             self.steps.append(Step(name, step.layer, operation, (value,), transposed))
             self.transposed[key] = transposed
@@ -242,10 +242,3 @@ class _LayoutPass:
             layout = value.layout
         producer = next(step for step in self.steps if step.output.id == value.id)
         return self._in_layout(value, layout, producer)
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    candidate, number = name, 2
-    while candidate in taken:
-        candidate, number = f"{name}_{number}", number + 1
-    return candidate

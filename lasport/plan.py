@@ -6,14 +6,14 @@ give each value a layout; targets then map steps to calls, one by one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from lasport.layout import Layout, lasagne_order
 from lasport.operations import Operation
 from lasport.spec import Network, Shape
 
-__all__ = ["Plan", "PlanBuilder", "Step", "Value"]
+__all__ = ["Plan", "PlanBuilder", "Step", "Value", "unique_name"]
 
 
 @dataclass(frozen=True)
@@ -115,13 +115,17 @@ class PlanBuilder:
         """
         value = Value(self._values, shape, lasagne_order(len(shape)))
         self._values += 1
-        name = self._unique(f"{self._layer}_{suffix}") if suffix else self._layer
+        name = self._layer
+        if suffix:
+            name = unique_name(f"{name}_{suffix}", self._names)
+            self._names.add(name)
         self.steps.append(Step(name, self._layer, operation, inputs, value))
         return value
 
-    def _unique(self, name: str) -> str:
-        candidate, number = name, 2
-        while candidate in self._names:
-            candidate, number = f"{name}_{number}", number + 1
-        self._names.add(candidate)
-        return candidate
+
+def unique_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken: the given one, or that with the first free number."""
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}_{number}", number + 1
+    return candidate

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from lasport.errors import UsageError
 from lasport.operations import Activation
-from lasport.plan import Plan, Step
+from lasport.plan import Plan, Step, unique_name
 from lasport.targets.keras_calls import elementwise, linear, merging, pooling, shaping
 from lasport.targets.keras_calls.call import PROFILES, Call, Calls, Context, Mappings, Profile
 from lasport.targets.keras_calls.elementwise import stock_activation
@@ -50,6 +50,7 @@ def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") 
     calls: list[Call] = []
     results: dict[int, str] = {}
     uses: dict[int, int] = {}
+    names = {step.name for step in plan.steps}
     for step in plan.steps:
         for value in step.inputs:
             uses[value.id] = uses.get(value.id, 0) + 1
@@ -61,7 +62,7 @@ def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") 
             )
         else:
             inputs = [results[value.id] for value in step.inputs]
-            calls.extend(_calls_of(step, inputs, profile, dtype))
+            calls.extend(_calls_of(step, inputs, names, profile, dtype))
         results[step.output.id] = calls[-1].name
     return Calls(plan, profile, dtype, tuple(calls), results)
 
@@ -92,7 +93,9 @@ def _fusable_activation(
     return stock_activation(step.operation, profile) if fits else None
 
 
-def _calls_of(step: Step, inputs: list[str], profile: Profile, dtype: str) -> list[Call]:
+def _calls_of(
+    step: Step, inputs: list[str], taken: set[str], profile: Profile, dtype: str
+) -> list[Call]:
     source = step.inputs[0] if step.inputs else step.output
     context = Context(
         profile,
@@ -104,7 +107,10 @@ def _calls_of(step: Step, inputs: list[str], profile: Profile, dtype: str) -> li
     calls: list[Call] = []
     for number, (layer, arguments, weights) in enumerate(made, 1):
         last = number == len(made)
-        name = step.name if last else f"{step.name}_{layer.rpartition('.')[2].lower()}"
+        name = step.name
+        if not last:
+            name = unique_name(f"{name}_{layer.rpartition('.')[2].lower()}", taken)
+            taken.add(name)
         frozen = {"trainable": False} if weights and step.operation.frozen else {}
         calls.append(Call(layer, name, tuple(inputs), {**arguments, **frozen}, weights))
         inputs = [name]
