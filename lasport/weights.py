@@ -150,6 +150,10 @@ def inv_std_to_variance(inv_std: Array, epsilon: float) -> Array:
     return np.asarray(np.asarray(inv_std, np.float64) ** -2.0 - epsilon)
 
 
+# Kinds of dtypes; numpy knows bfloat16 as one of kind V only.
+FLOATS = "fV"
+
+
 @dataclass(frozen=True, eq=False)
 class Weight:
     """A parameter on its way into a target's variable."""
@@ -175,7 +179,7 @@ class Weight:
         An array that still is the converted parameter, rounded to its own
         dtype, gives back the very bits of the parameter.
         """
-        if array.dtype == self.value.dtype or array.dtype.kind == "f":
+        if array.dtype == self.value.dtype or array.dtype.kind in FLOATS:
             untouched = np.array_equal(array, self.value.astype(array.dtype))
             if untouched:
                 return self.param.value
