@@ -136,7 +136,9 @@ def convert(
     return to_keras(net, profile=profile, data_format=data_format, dtype=dtype, name=name)
 
 
-def lasagne_param_values(model: keras.Model, net: Network | None = None) -> list[Array]:
+def lasagne_param_values(
+    model: keras.Model, net: Network | None = None, *, data_format: DataFormat | None = None
+) -> list[Array]:
     """Return a model's weights as ``lasagne.layers.get_all_param_values`` would.
 
     Parameters
@@ -146,6 +148,8 @@ def lasagne_param_values(model: keras.Model, net: Network | None = None) -> list
     net : Network, optional
         The network it was made from; only a model that was built in this
         process knows it by itself.
+    data_format : {"channels_first", "channels_last"}, optional
+        Of a model that was loaded, where the shapes of its inputs fit both.
 
     Returns
     -------
@@ -158,12 +162,15 @@ def lasagne_param_values(model: keras.Model, net: Network | None = None) -> list
     UsageError
         If ``net`` is needed.
     ComparisonError
-        If the model is not one that lasport makes of the network.
+        If the model is not one that lasport makes of the network, or of which
+        data format it is cannot be told.
     """
     from lasport.targets.keras_model import calls_of, read_weights
-    from lasport.targets.keras_port import recognize
+    from lasport.targets.recognition import recognize
 
-    calls = calls_of(model) if net is None else recognize(model, net)
+    calls = calls_of(model)
+    if net is not None and (calls is None or calls.plan.network is not net):
+        calls = recognize(model, net, data_format)
     if calls is None:
         raise UsageError(
             "this model was not built from a network in this process; pass net=, the network"
@@ -212,7 +219,8 @@ def verify(
     outputs_only : bool
         Compare outputs alone: for a port whose layers have other names.
     data_format : {"channels_first", "channels_last"}, optional
-        Order of axes of a model that lasport did not make.
+        Order of axes of a model that was loaded, or that lasport did not make,
+        where the shapes of its inputs fit both.
     progress : callable
         Told each stage.
 
