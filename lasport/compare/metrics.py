@@ -10,6 +10,7 @@ original's.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,12 +78,14 @@ def measure(actual: Array, expected: Array) -> Difference:
     )
 
 
-def error_ratio(port: Array, oracle: Array, truth: Array) -> float:
+def error_ratio(port: Array, oracle: Array, truth: Array, terms: int = 1) -> float:
     """Return the port's rounding error in units of the oracle's.
 
     Root mean squares over all entries. The oracle's error counts as at least
-    half a float32 unit in the last place of the largest entry: an oracle that
-    happens to be exact does not make every rounding of the port a failure.
+    ``sqrt(terms)`` half units in the last place of the largest entry: that is
+    what a sum of so many terms may be expected to cost in float32, in whatever
+    order, and an oracle that is more exact than that, by luck or because numpy
+    sums pairwise, does not make every rounding of the port a failure.
 
     Parameters
     ----------
@@ -90,13 +93,34 @@ def error_ratio(port: Array, oracle: Array, truth: Array) -> float:
         Results in float32.
     truth : ndarray
         The result in float64.
+    terms : int
+        How many terms the longest sum on the way to the result has.
+
+    Returns
+    -------
+    float
+        0 where there is nothing to compare or the port is exact. Where float32
+        cannot hold the truth, the port is measured against the oracle's own
+        infinity or NaN.
+
+    Notes
+    -----
+    For the square root see Higham and Mary, "A new approach to probabilistic
+    rounding error analysis" (2019).
     """
-    port_error = float(np.sqrt(np.mean(_distance(port, truth) ** 2)))
-    oracle_error = float(np.sqrt(np.mean(_distance(oracle, truth) ** 2)))
-    floor = _magnitude(truth) * float(np.finfo(np.float32).eps) / 2
+    if truth.size == 0:
+        return 0.0
+    port_distance, oracle_distance = _distance(port, truth), _distance(oracle, truth)
+    lost = np.isinf(oracle_distance)
+    port_distance[lost & (_distance(port, oracle) == 0)] = 0
+    oracle_distance[lost] = 0
+    port_error = float(np.sqrt(np.mean(port_distance**2)))
+    oracle_error = float(np.sqrt(np.mean(oracle_distance**2)))
+    half_unit = _magnitude(truth) * float(np.finfo(np.float32).eps) / 2
     if port_error == 0:
         return 0.0
-    return port_error / max(oracle_error, floor, float(np.finfo(np.float64).tiny))
+    floor = max(half_unit * math.sqrt(terms), float(np.finfo(np.float64).tiny))
+    return port_error / max(oracle_error, floor)
 
 
 def _distance(actual: Array, expected: Array) -> Array:

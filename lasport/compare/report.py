@@ -94,6 +94,8 @@ class Report:
         What stock batch norm will do differently in further training.
     settings : mapping
         Modes, seed, bounds: what somebody needs to do it again.
+    notes : tuple of str
+        What the verdict does not cover.
     """
 
     oracle: str
@@ -102,6 +104,7 @@ class Report:
     problems: tuple[str, ...] = ()
     drifts: tuple[Drift, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -135,6 +138,7 @@ class Report:
         lines.extend(f"  not compared: {problem}" for problem in self.problems)
         if self.first_divergence is not None:
             lines.append(f"  first divergence: {self.first_divergence}")
+        lines.extend(f"  note: {note}" for note in self.notes)
         lines.extend(f"  further training: {drift}" for drift in self.drifts)
         if self.drifts:
             lines.append("  (stock batch norm averages the variance; profile 'exact' keeps equal)")
@@ -153,6 +157,7 @@ class Report:
             "problems": list(self.problems),
             "comparisons": [asdict(comparison) for comparison in self.comparisons],
             "drifts": [asdict(drift) for drift in self.drifts],
+            "notes": list(self.notes),
         }
 
     def to_json(self, path: str | os.PathLike[str]) -> None:

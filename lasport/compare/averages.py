@@ -1,0 +1,118 @@
+"""What a network's parameters become in training passes, for comparing running averages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lasport.errors import ComparisonError
+from lasport.layers.normalization import BatchNormAttributes
+from lasport.oracles.record import Record
+from lasport.oracles.reference import run_reference
+from lasport.spec import Array, Network
+from lasport.weights import inv_std_to_variance
+
+__all__ = ["DTYPES", "Averages"]
+
+DTYPES = ("float64", "float32")
+
+
+class Averages:
+    """The parameters after some of a record's training passes, in both float types.
+
+    Parameters
+    ----------
+    network : Network
+        The original.
+    record : Record
+        Whose batches and masks are used.
+    params : sequence of ndarray, optional
+        In place of the network's own, which are the record's; then it is the
+        reference alone that says what is expected.
+
+    Attributes
+    ----------
+    passes : int
+        How many training passes were made.
+    computed : dict of str to list of ndarray
+        By float type, all parameters in ``get_all_params`` order, as the
+        reference computes them.
+    variances : dict of str to dict of str to ndarray
+        By float type and layer, the variance that Keras' batch normalization
+        averages where Lasagne averages inv_std.
+    """
+
+    def __init__(
+        self, network: Network, record: Record, params: Sequence[Array] | None = None
+    ) -> None:
+        self.network = network
+        self.record = record
+        self.passes = 0
+        self.recorded = params is None
+        values = network.param_values() if params is None else list(params)
+        self.computed: dict[str, list[Array]] = dict.fromkeys(DTYPES, values)
+        variances = {
+            layer.name: inv_std_to_variance(value, a.epsilon)
+            for (layer, param), value in zip(network.owned_params(), values, strict=True)
+            if isinstance(a := layer.attributes, BatchNormAttributes) and param.name == "inv_std"
+        }
+        self.variances = {dtype: dict(variances) for dtype in DTYPES}
+
+    def batch(self) -> Sequence[Array]:
+        """Return what the next pass is fed.
+
+        Raises
+        ------
+        ComparisonError
+            If the record has no further pass.
+        """
+        batch = self.record.batch(self.passes + 1)
+        if not batch:
+            raise ComparisonError(f"the record holds only {self.passes} training passes")
+        return batch
+
+    def advance(self) -> None:
+        """Make the next training pass."""
+        batch, masks = self.batch(), self.record.pass_masks(self.passes + 1)
+        names = [layer.name for layer in self.network.layers]
+        for dtype in DTYPES:
+            forward = run_reference(
+                self.network,
+                batch,
+                training=True,
+                dtype=dtype,
+                masks=masks,
+                params=self.computed[dtype],
+            )
+            self.computed[dtype] = forward.params
+            outputs = dict(zip(names, forward.layers, strict=True))
+            variances = self.variances[dtype]
+            for layer in self.network.layers:
+                a = layer.attributes
+                if isinstance(a, BatchNormAttributes):
+                    new = outputs[layer.incoming[0]].var(axis=a.axes)
+                    variances[layer.name] = (1 - a.alpha) * variances[layer.name] + a.alpha * new
+        self.passes += 1
+
+    def expected(self) -> tuple[list[Array], list[Array]]:
+        """Return the float64 truth and the oracle's float32 result for the parameters."""
+        if not self.recorded:
+            return self.computed["float64"], self.computed["float32"]
+        recorded = self.record.params_after(self.passes)
+        if self.record.meta["floatX"] == "float64":
+            return recorded, self.computed["float32"]
+        return self.computed["float64"], recorded
+
+    def with_variances(self) -> dict[str, list[Array]]:
+        """Return ``computed`` with the inv_std that the averaged variances amount to."""
+        owned = list(self.network.owned_params())
+        replaced: dict[str, list[Array]] = {}
+        for dtype, values in self.computed.items():
+            replaced[dtype] = list(values)
+            for n, (layer, param) in enumerate(owned):
+                a = layer.attributes
+                if isinstance(a, BatchNormAttributes) and param.name == "inv_std":
+                    variance = self.variances[dtype][layer.name]
+                    replaced[dtype][n] = np.asarray(1 / np.sqrt(variance + a.epsilon))
+        return replaced

@@ -1,0 +1,88 @@
+"""The verdict on one array: by structure in float64, by rounding in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lasport.compare.metrics import ROUNDING_FACTOR, STRUCTURE_BOUND, error_ratio, measure
+from lasport.compare.report import Comparison
+from lasport.layers.normalization import BatchNormAttributes
+from lasport.oracles.record import Mode
+from lasport.spec import Array, Network
+
+__all__ = ["judge", "longest_sums"]
+
+
+def judge(
+    subject: str,
+    layer: str,
+    dtype: str,
+    actual: Array | None,
+    truth: Array,
+    oracle: Array,
+    terms: int = 1,
+) -> Comparison:
+    """Compare one array.
+
+    Parameters
+    ----------
+    subject, layer, dtype : str
+        What it is; see :class:`Comparison`.
+    actual : ndarray or None
+        The port's; None where it has none.
+    truth : ndarray
+        The result in float64.
+    oracle : ndarray
+        The oracle's result in float32; looked at in float32 only.
+    terms : int
+        How many terms the longest sum on the way to it has.
+
+    Returns
+    -------
+    Comparison
+        Whose problem says what kept the numbers from being compared.
+    """
+    problem = None
+    if actual is None:
+        problem = "missing"
+    elif actual.shape != truth.shape:
+        problem = f"shape {actual.shape}, not {truth.shape}"
+    elif truth.size and not np.isfinite(truth).any():
+        problem = "the original gives nothing but NaN and infinity, which is no evidence"
+    if actual is None or problem is not None:
+        return Comparison(subject, layer, dtype, ok=False, problem=problem)
+    difference = measure(actual, truth)
+    if dtype == "float64":
+        ok = difference.relative <= STRUCTURE_BOUND
+        return Comparison(subject, layer, dtype, ok, difference)
+    ratio = error_ratio(actual, oracle, truth, terms)
+    return Comparison(subject, layer, dtype, ratio <= ROUNDING_FACTOR, difference, ratio)
+
+
+def longest_sums(network: Network, outputs: Sequence[Array], mode: Mode) -> dict[str, int]:
+    """Return how many terms the longest reduction on the way to each layer's output has.
+
+    Pools and batch statistics count: numpy sums these pairwise, other
+    frameworks in another order. Matrix products and convolutions do not: there
+    the oracle's own error shows what their length costs.
+
+    Parameters
+    ----------
+    network : Network
+        Whose layers are looked at.
+    outputs : sequence of ndarray
+        What its layers gave.
+    mode : {"inference", "training"}
+        Batch statistics are taken in training mode only.
+    """
+    values = dict(zip((layer.name for layer in network.layers), outputs, strict=True))
+    longest: dict[str, int] = {}
+    for layer in network.layers:
+        result = values[layer.name]
+        if isinstance(layer.attributes, BatchNormAttributes) and mode == "training":
+            result = layer.params["mean"].value
+        own = [values[name].size // max(result.size, 1) for name in layer.incoming]
+        longest[layer.name] = max([1, *own, *(longest[name] for name in layer.incoming)])
+    return longest

@@ -1,0 +1,69 @@
+"""What a comparison asks of a port, whatever framework the port is built in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from lasport.spec import Array
+
+__all__ = ["Activity", "Port", "Session"]
+
+
+class Activity(Protocol):
+    """What a port computed in one pass."""
+
+    @property
+    def layers(self) -> Mapping[str, Array]:
+        """Outputs of layers by their Lasagne name."""
+        ...
+
+    @property
+    def outputs(self) -> list[Array]:
+        """The net's outputs."""
+        ...
+
+
+class Session(Protocol):
+    """A running copy of a port."""
+
+    def run(
+        self, inputs: Sequence[Array], *, training: bool, masks: Mapping[str, Sequence[Array]]
+    ) -> Activity:
+        """Run once; a training pass moves running averages."""
+        ...
+
+    def params(self) -> list[Array] | None:
+        """Return the present weights as Lasagne's parameters; None if unknown."""
+        ...
+
+    def variances(self) -> dict[str, Array]:
+        """Return running variances, where the port keeps those in place of inv_std."""
+        ...
+
+
+class Port(Protocol):
+    """A model that claims to compute a network."""
+
+    @property
+    def shown_layers(self) -> tuple[str, ...]:
+        """Names of the Lasagne layers whose outputs it shows."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """The narrowest float type that the model itself computes in."""
+        ...
+
+    @property
+    def weights_dtype(self) -> str:
+        """The narrowest float type that it keeps weights in."""
+        ...
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Return the outputs of the model itself, called as nobody training it would."""
+        ...
+
+    def start(self, dtype: str) -> Session:
+        """Return a fresh copy that computes in a float type of the caller's choice."""
+        ...

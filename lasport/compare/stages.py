@@ -1,0 +1,278 @@
+"""The stages of a comparison, each of which adds what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import ParamSpec
+
+import numpy as np
+
+from lasport.compare.averages import DTYPES, Averages
+from lasport.compare.judge import judge, longest_sums
+from lasport.compare.metrics import measure
+from lasport.compare.port import Port, Session
+from lasport.compare.report import Comparison, Drift
+from lasport.errors import ComparisonError
+from lasport.layers.normalization import BatchNormAttributes
+from lasport.oracles.record import MODES, Mode, Record
+from lasport.oracles.reference import run_reference
+from lasport.spec import Array, Network, Shape
+
+__all__ = ["Stages"]
+
+P = ParamSpec("P")
+
+
+class Stages:
+    """One comparison while it is made.
+
+    Parameters
+    ----------
+    network : Network
+        The original.
+    port : Port
+        The model to judge.
+    record : Record
+        What the original computed.
+    by_layer : bool
+        Compare every layer and parameter, or else the outputs alone.
+
+    Attributes
+    ----------
+    comparisons, problems, drifts, notes : list
+        What was found so far; see :class:`lasport.compare.report.Report`.
+    """
+
+    def __init__(self, network: Network, port: Port, record: Record, *, by_layer: bool) -> None:
+        self.network = network
+        self.port = port
+        self.record = record
+        self.by_layer = by_layer
+        self.comparisons: list[Comparison] = []
+        self.problems: list[str] = []
+        self.drifts: list[Drift] = []
+        self.notes: list[str] = []
+        self._index = {layer.name: k for k, layer in enumerate(network.layers)}
+        self._params = _rounded_params(network, port)
+        self._terms = {mode: longest_sums(network, record.layers(mode), mode) for mode in MODES}
+
+    def guarded(self, stage: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Run a stage; what keeps it from comparing anything is a failure of the port."""
+        try:
+            stage(*args, **kwargs)
+        except ComparisonError as error:
+            if str(error) not in self.problems:
+                self.problems.append(str(error))
+
+    def forward(self, mode: Mode, dtype: str) -> None:
+        """Compare every layer and output of one pass."""
+        truth, oracle = self._expected(mode)
+        if dtype == self.record.meta["floatX"] and (dtype == "float32" or self._params is not None):
+            self._judge_reference(mode, dtype)
+        if dtype == "float64":
+            self._note_constants(mode, truth)
+        self._compare_pass(mode, dtype, self.record.inputs, truth, oracle)
+
+    def _judge_reference(self, mode: Mode, dtype: str) -> None:
+        """Compare the record with the reference, where that says what is expected of the port."""
+        recorded, params = self.record.layers(mode), self.network.param_values()
+        truth, near = (self._reference(mode, each, params) for each in DTYPES)
+        for name, k in self._index.items():
+            self._add(mode, f"reference/{name}", name, dtype, recorded[k], truth[k], near[k])
+
+    def shorter_inputs(self) -> None:
+        """Compare once more where the net leaves sizes open, with inputs one shorter.
+
+        Records have odd sizes there, and at odd sizes TensorFlow's rule for
+        'same' happens to pad like Theano.
+        """
+        shapes = [self.network[name].output_shape or () for name in self.network.inputs]
+        pairs = list(zip(self.record.inputs, shapes, strict=True))
+        inputs = [_shorter(x, shape) for x, shape in pairs]
+        if all(x.shape == short.shape for (x, _), short in zip(pairs, inputs, strict=True)):
+            return
+        try:
+            truth = run_reference(self.network, inputs, training=False, params=self._params).layers
+        except ComparisonError as error:
+            self.notes.append(f"at one size only, for the net refuses inputs one shorter: {error}")
+            return
+        self._compare_pass("inference", "float64", inputs, truth, truth, size="shorter-")
+
+    def model_itself(self) -> None:
+        """Compare the model's own outputs: its layers may do what no copy of them does."""
+        truth, oracle = self._expected("inference")
+        outputs = self.port.run(self.record.inputs)
+        if self.port.dtype in DTYPES:
+            self._compare_outputs("inference", "model", "float32", outputs, truth, oracle)
+            return
+        places = [self._index[name] for name in self.network.outputs]
+        apart = [
+            measure(value, truth[k]).relative
+            for k, value in zip(places, outputs, strict=True)
+            if value.shape == truth[k].shape
+        ]
+        self.notes.append(
+            f"the model itself computes in {self.port.dtype}, {max(apart, default=np.inf):.2g} "
+            "apart; that is not judged, only copies of it in float64 and float32 are"
+        )
+
+    def averages(self, passes: Sequence[int], dtype: str) -> None:
+        """Compare what training passes over the record's batches make of the parameters."""
+        by_params = self.by_layer and bool(self.port.shown_layers)
+        norms = (isinstance(x.attributes, BatchNormAttributes) for x in self.network.layers)
+        if not by_params and not any(norms):
+            return
+        session, averages = (
+            self.port.start(dtype),
+            Averages(self.network, self.record, self._params),
+        )
+        for number in range(1, max(passes) + 1):
+            masks = self._by_name(self.record.pass_masks(number))
+            session.run(averages.batch(), training=True, masks=masks)
+            averages.advance()
+            if number in passes:
+                compare = self._compare_params if by_params else self._compare_outputs_after
+                compare(dtype, session, averages)
+
+    def _compare_pass(
+        self,
+        mode: Mode,
+        dtype: str,
+        inputs: Sequence[Array],
+        truth: Sequence[Array],
+        oracle: Sequence[Array],
+        size: str = "",
+    ) -> None:
+        session, masks = self.port.start(dtype), self._by_name(self.record.masks)
+        activity = session.run(inputs, training=mode == "training", masks=masks)
+        for k, layer in enumerate(self.network.layers):
+            if self.by_layer and layer.incoming and layer.name in self.port.shown_layers:
+                place, actual = f"{size}layers/{layer.name}", activity.layers.get(layer.name)
+                self._add(mode, place, layer.name, dtype, actual, truth[k], oracle[k])
+        self._compare_outputs(mode, f"{size}outputs", dtype, activity.outputs, truth, oracle)
+
+    def _compare_outputs(
+        self,
+        mode: Mode,
+        place: str,
+        dtype: str,
+        outputs: Sequence[Array],
+        truth: Sequence[Array],
+        oracle: Sequence[Array],
+    ) -> None:
+        if len(outputs) != len(self.network.outputs):
+            raise ComparisonError(f"the model gives {len(outputs)} outputs")
+        for name, actual in zip(self.network.outputs, outputs, strict=True):
+            k = self._index[name]
+            self._add(mode, f"{place}/{name}", name, dtype, actual, truth[k], oracle[k])
+
+    def _compare_params(self, dtype: str, session: Session, averages: Averages) -> None:
+        actual, kept, passes = session.params(), session.variances(), averages.passes
+        if actual is None:
+            raise ComparisonError("the model's weights do not correspond to the net's parameters")
+        truth, oracle = averages.expected()
+        for n, (layer, param) in enumerate(self.network.owned_params()):
+            name, add = layer.name, partial(self._add, "training")
+            if dtype == self.record.meta["floatX"] == "float32":
+                near = averages.computed[dtype][n]
+                place = f"reference/{passes}/{name}.{param.name}"
+                add(place, name, dtype, oracle[n], truth[n], near)
+            if param.name == "inv_std" and name in kept:
+                self._add_drift(name, passes, actual[n], truth[n])
+                variances = (averages.variances[each][name] for each in DTYPES)
+                add(f"params/{passes}/{name}.variance", name, dtype, kept[name], *variances)
+            else:
+                place = f"params/{passes}/{name}.{param.name}"
+                add(place, name, dtype, actual[n], truth[n], oracle[n])
+
+    def _compare_outputs_after(self, dtype: str, session: Session, averages: Averages) -> None:
+        """Compare outputs where nobody knows the averages' places.
+
+        A port may average inv_std, as Lasagne does, or variances, as Keras does.
+        """
+        outputs = session.run(self.record.inputs, training=False, masks={}).outputs
+        place, before = f"outputs-after/{averages.passes}", len(self.comparisons)
+        for way in (averages.computed, averages.with_variances()):
+            del self.comparisons[before:]
+            truth, oracle = (self._reference("inference", each, way[each]) for each in DTYPES)
+            self._compare_outputs("training", place, dtype, outputs, truth, oracle)
+            if all(comparison.ok for comparison in self.comparisons[before:]):
+                break
+
+    def _add(
+        self,
+        mode: Mode,
+        place: str,
+        layer: str,
+        dtype: str,
+        actual: Array | None,
+        truth: Array,
+        oracle: Array,
+    ) -> None:
+        subject, terms = f"{mode}/{place}", self._terms[mode][layer]
+        self.comparisons.append(judge(subject, layer, dtype, actual, truth, oracle, terms))
+
+    def _add_drift(self, layer: str, passes: int, inv_std: Array, expected: Array) -> None:
+        if not any(drift.layer == layer and drift.passes == passes for drift in self.drifts):
+            apart = np.abs(inv_std / expected - 1)
+            self.drifts.append(Drift(layer, passes, float(np.median(apart)), float(apart.max())))
+
+    def _note_constants(self, mode: Mode, values: Sequence[Array]) -> None:
+        constant = [
+            name
+            for name, k in self._index.items()
+            if values[k].size > 1 and (values[k] == values[k].flat[0]).all()
+        ]
+        if constant:
+            self.notes.append(
+                f"in {mode} mode {', '.join(constant)} gave one value throughout, and so hid "
+                "whatever may be wrong before"
+            )
+
+    def _expected(self, mode: Mode) -> tuple[list[Array], list[Array]]:
+        """Return the float64 truth and the oracle's float32 result, layer by layer."""
+        recorded = self.record.layers(mode)
+        if self._params is not None:
+            return self._reference(mode, "float64"), self._reference(mode, "float32")
+        if self.record.meta["floatX"] == "float64":
+            return recorded, self._reference(mode, "float32")
+        return self._reference(mode, "float64"), recorded
+
+    def _reference(
+        self, mode: Mode, dtype: str, params: Sequence[Array] | None = None
+    ) -> list[Array]:
+        forward = run_reference(
+            self.network,
+            self.record.inputs,
+            training=mode == "training",
+            dtype=dtype,
+            masks=self.record.masks,
+            params=self._params if params is None else params,
+        )
+        return forward.layers
+
+    def _by_name(self, masks: Mapping[int, Sequence[Array]]) -> dict[str, Sequence[Array]]:
+        return {self.network.layers[k].name: drawn for k, drawn in masks.items()}
+
+
+def _rounded_params(network: Network, port: Port) -> list[Array] | None:
+    """Return the parameters as a float32 port of a float64 net has them, None for other ports.
+
+    Of a port whose layers are known, each weight that is a rounded parameter
+    is replaced by the parameter; of others that is not known.
+    """
+    narrower = port.weights_dtype == "float32" and network.dtype == np.float64
+    if port.shown_layers or not narrower:
+        return None
+    return [
+        value.astype(np.float32) if value.dtype.kind == "f" else value
+        for value in network.param_values()
+    ]
+
+
+def _shorter(x: Array, shape: Shape) -> Array:
+    """Leave out the last place of every axis that is open, but the batch."""
+    open_axes = [axis for axis, size in enumerate(shape) if size is None and axis > 0]
+    cuts = [slice(-1 if axis in open_axes else None) for axis in range(x.ndim)]
+    return x[tuple(cuts)]
