@@ -1,0 +1,124 @@
+"""Reading a net from a file: every container and compression, and what is said about others."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import pickle
+import shutil
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+from lasport.errors import InvalidNetworkError, RefusedFileError, UnreadableFileError
+from lasport.readers.pickle_file import load_network
+from tests.golden_records import GOLDEN, load_case
+
+NET = GOLDEN / "net_vgg_block.pkl"
+
+
+def assert_same(net, name):
+    case = load_case(name)
+    for value, recorded in zip(net.param_values(), case.record.params, strict=True):
+        np.testing.assert_array_equal(value, recorded)
+    assert [layer.name for layer in net.layers] == [layer.name for layer in case.network.layers]
+
+
+COMPRESSIONS = {
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "gzip in xz": lambda data: lzma.compress(gzip.compress(data)),
+    "none": lambda data: data,
+}
+
+
+@pytest.mark.parametrize("ending", ("pkl", "gz", "model"))
+@pytest.mark.parametrize("compress", COMPRESSIONS.values(), ids=COMPRESSIONS)
+def test_compression_is_known_by_content(compress, ending, tmp_path):
+    path = tmp_path / f"net.{ending}"
+    path.write_bytes(compress(NET.read_bytes()))
+    assert_same(load_network(path), "net_vgg_block")
+
+
+@pytest.mark.parametrize("path", (NET, str(NET)))
+def test_the_path_is_the_origin(path):
+    assert load_network(path).origin == NET
+
+
+def test_a_net_that_drags_a_trained_graph_along_is_read():
+    assert_same(load_network(GOLDEN / "net_fixed_batch.trained.pkl.bz2"), "net_fixed_batch")
+
+
+def test_outputs_can_be_chosen():
+    net = load_network(NET, outputs=["pool1"])
+    assert net.outputs == ("pool1",)
+    assert net.layers[-1].name == "pool1"
+
+
+# --- files without a net in them
+
+
+def dump(content):
+    return pickle.dumps(content, protocol=2)
+
+
+OTHERS = {
+    "an empty file": (b"", UnreadableFileError, ""),
+    "text": (b"epoch 1: loss 0.5\n", UnreadableFileError, ""),
+    "half a net": (NET.read_bytes()[:2000], UnreadableFileError, ""),
+    "half a gzip file": (gzip.compress(NET.read_bytes())[:500], UnreadableFileError, "gzip"),
+    "a list of parameters": (dump([np.ones(3)]), UnreadableFileError, "a list of 1 arrays"),
+    "named parameters": (
+        dump(OrderedDict(W=np.ones(3))),
+        UnreadableFileError,
+        "a dict of 1 arrays: parameters, which need the script that built their net",
+    ),
+    "a number": (dump(7), UnreadableFileError, "holds no Lasagne layers but a int"),
+}
+
+
+@pytest.mark.parametrize(("content", "error", "words"), OTHERS.values(), ids=OTHERS)
+def test_other_files_are_described_with_their_path(content, error, words, tmp_path):
+    path = tmp_path / "other.pkl"
+    path.write_bytes(content)
+    with pytest.raises(error) as caught:
+        load_network(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).count(str(path)) == 1
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ("missing.pkl", "."))
+def test_a_path_that_is_no_file(name, tmp_path):
+    path = tmp_path / name
+    with pytest.raises(UnreadableFileError, match=f"^{path}: "):
+        load_network(path)
+
+
+def test_a_contradiction_names_the_file_too(tmp_path):
+    data = (GOLDEN / "dense_linear.pkl").read_bytes()
+    stored = b"sS'num_units'\np62\nI4\n"
+    assert data.count(stored) == 1
+    path = tmp_path / "net.pkl"
+    path.write_bytes(data.replace(stored, stored.replace(b"I4", b"I5")))
+    with pytest.raises(
+        InvalidNetworkError, match=r"W has shape \(7, 4\).*ask for \(7, 5\)"
+    ) as caught:
+        load_network(path)
+    assert str(caught.value).startswith(f"{path}: layer (lasagne.layers.dense.DenseLayer)")
+
+
+def test_a_file_that_asks_for_execution_is_refused_or_inert(tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return (shutil.rmtree, (str(tmp_path / "precious"),))
+
+    (tmp_path / "precious").mkdir()
+    path = tmp_path / "net.pkl"
+    path.write_bytes(dump(Hostile()))
+    with pytest.raises((UnreadableFileError, RefusedFileError, InvalidNetworkError)):
+        load_network(path)
+    assert (tmp_path / "precious").is_dir()
