@@ -252,6 +252,23 @@ def test_program(name):
     assert not result.flags.writeable
 
 
+# As several versions of numpy spell them.
+ARRAY_CLASSES = (
+    (b"numpy", b"matrix"),
+    (b"numpy.matrixlib.defmatrix", b"matrix"),
+    (b"numpy", b"memmap"),
+    (b"numpy.core.memmap", b"memmap"),
+)
+
+
+@pytest.mark.parametrize(("module", "name"), ARRAY_CLASSES)
+def test_numpy_s_own_subclasses_become_plain_arrays(module, name):
+    data = array(numbers_tuple(2, 3), text(SIX))
+    result = load_inert(data.replace(b"cnumpy\nndarray\n", b"c%s\n%s\n" % (module, name)) + b".")
+    assert type(result) is np.ndarray
+    assert result.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
 FIELDS = b"(K\x03U\x01|N(U\x01at}U\x01aNsK\x04K\x01K\x10t"
 
 UNREADABLE = {

@@ -295,6 +295,12 @@ BOMBS: dict[str, tuple[bytes, type[LasportError] | None]] = {
         + (b"ub}K\x01Nsq\x00" + b"bh\x00" * LEVELS + b"b."),
         RefusedFileError,
     ),
+    "one dict of keyword arguments checked over and over": (
+        by_name("m", "C")
+        + (b")}(" + b"".join(text(str(i)) + b"N" for i in range(50_000)) + b"uq\x00")
+        + (b"\x92q\x01" + b"h\x01)h\x00\x92" * LEVELS + b"."),
+        RefusedFileError,
+    ),
     "one array filled over and over": (
         text("a" * 80_000)
         + b"q\x000"

@@ -327,6 +327,11 @@ def test_an_object_is_hashable_and_has_identity():
     assert first is not second
 
 
+def test_arguments_of_new_are_kept_in_protocol_1():
+    result = load_inert(b"ccopy_reg\n__newobj__\n(cm\nC\nK\x01K\x02tR.")
+    assert (result.path, result.args) == ("m.C", (1, 2))
+
+
 def test_several_builds_update_the_state():
     result = load_inert(b"cm\nC\n)\x81}Va\nK\x01sb}Vb\nK\x02sb}Va\nK\x03sb.")
     assert result.state == {"a": 3, "b": 2}
