@@ -402,6 +402,10 @@ BROKEN = {
     "keyword arguments that are a list": (b"cm\nC\n)]\x92.", "keyword arguments"),
     "a keyword that is a number": (b"cm\nC\n)}K\x01Ns\x92.", "keyword arguments"),
     "a module that is a number": (b"K\x01Vname\n\x93.", "module or name is no text"),
+    "a complex number beyond floats": (
+        b"c__builtin__\ncomplex\nL1" + b"0" * 400 + b"L\nK\x01\x86R.",
+        "too large",
+    ),
     "a range without steps": (b"c__builtin__\nxrange\nK\x01K\x05K\x00\x87R.", "must not be zero"),
 }
 
