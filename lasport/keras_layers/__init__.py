@@ -10,6 +10,7 @@ imported. Axes are those of the Keras tensor, the batch axis included.
 from lasport.keras_layers.arguments import LayerArgumentError
 from lasport.keras_layers.dropout import UnscaledDropout
 from lasport.keras_layers.global_reduce import GlobalReduce
+from lasport.keras_layers.locally_connected import LocallyConnected2D
 from lasport.keras_layers.merge import Autocrop, Combine
 from lasport.keras_layers.nonlinearity import Nonlinearity
 from lasport.keras_layers.normalization import InvStdBatchNormalization
@@ -25,6 +26,7 @@ __all__ = [
     "GlobalReduce",
     "InvStdBatchNormalization",
     "LayerArgumentError",
+    "LocallyConnected2D",
     "Nonlinearity",
     "Permutation",
     "Pooling",

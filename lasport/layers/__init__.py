@@ -2,8 +2,11 @@
 
 from lasport.layers import (
     conv,
+    cuda_convnet,
     dense,
+    dilated_conv,
     input,
+    local,
     merge,
     nin,
     noise,
@@ -13,12 +16,16 @@ from lasport.layers import (
     refused,
     shape,
     special,
+    transposed_conv,
 )
 
 __all__ = [
     "conv",
+    "cuda_convnet",
     "dense",
+    "dilated_conv",
     "input",
+    "local",
     "merge",
     "nin",
     "noise",
@@ -28,4 +35,5 @@ __all__ = [
     "refused",
     "shape",
     "special",
+    "transposed_conv",
 ]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lasport.layers.values import batch_first, boolean, describe, repeated, text
+from lasport.layers.values import boolean, describe, repeated, text
 from lasport.layers.windows import strided_windows
 from lasport.operations import GlobalReduce, Pool
 from lasport.plan import PlanBuilder, Value
@@ -38,12 +38,13 @@ def read_mode(value: object) -> str:
 class PoolAttributes:
     """Instance attributes of the pooling layers."""
 
-    pool_size: tuple[int, ...] = attribute(repeated(2), formerly=("ds",))
-    stride: tuple[int, ...] | None = attribute(repeated(2), formerly=("strides", "st"), absent=None)
-    pad: tuple[int, ...] = attribute(repeated(2), absent=(0, 0))
+    pool_size: tuple[int, ...] = attribute(repeated(2, least=1), formerly=("ds",))
+    stride: tuple[int, ...] | None = attribute(
+        repeated(2, least=1), formerly=("strides", "st"), absent=None
+    )
+    pad: tuple[int, ...] = attribute(repeated(2, least=0), absent=(0, 0))
     ignore_border: bool = attribute(boolean)
     mode: str = attribute(read_mode, absent="max")
-    dimshuffle: bool = attribute(batch_first, absent=True)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -132,14 +133,10 @@ POOL = Family(
 )
 
 register(POOL, kinds=["lasagne.layers.pool.Pool2DLayer", "lasagne.layers.pool.MaxPool2DLayer"])
-# cuDNN ignores borders, cuda-convnet never does; neither class stores it.
+# cuDNN ignores borders, and its classes do not store it.
 register(
     dataclasses.replace(POOL, absent={"ignore_border": True}),
     kinds=["lasagne.layers.dnn.Pool2DDNNLayer", "lasagne.layers.dnn.MaxPool2DDNNLayer"],
-)
-register(
-    dataclasses.replace(POOL, absent={"ignore_border": False}),
-    kinds=["lasagne.layers.cuda_convnet.MaxPool2DCCLayer"],
 )
 
 # Theano reductions that GlobalPoolLayer may hold; var and std are the biased ones.

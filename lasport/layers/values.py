@@ -15,7 +15,7 @@ import numpy as np
 from lasport.spec import Shape
 
 __all__ = [
-    "batch_first",
+    "at_least",
     "boolean",
     "integer",
     "integers",
@@ -37,6 +37,18 @@ def integer(value: object) -> int:
     raise ValueError(f"an integer was expected, not {describe(value)}")
 
 
+def at_least(least: int) -> Callable[[object], int]:
+    """Return a reader of an int that is not smaller than ``least``."""
+
+    def read(value: object) -> int:
+        size = integer(value)
+        if size < least:
+            raise ValueError(f"an integer of at least {least} was expected, not {size}")
+        return size
+
+    return read
+
+
 def number(value: object) -> float:
     """Read a real number as a Python float."""
     number = _scalar(value)
@@ -53,16 +65,6 @@ def boolean(value: object) -> bool:
     raise ValueError(f"True or False was expected, not {describe(value)}")
 
 
-def batch_first(value: object) -> bool:
-    """Read ``dimshuffle`` of a cuda-convnet layer, which must be on."""
-    if not boolean(value):
-        raise ValueError(
-            "False asks for cuda-convnet's order of axes (channels, rows, columns, batch), which "
-            "is not translated yet"
-        )
-    return True
-
-
 def text(value: object) -> str:
     """Read a string."""
     if isinstance(value, str):
@@ -77,14 +79,15 @@ def integers(value: object) -> tuple[int, ...]:
     raise ValueError(f"a tuple of integers was expected, not {describe(value)}")
 
 
-def repeated(count: int) -> Callable[[object], tuple[int, ...]]:
-    """Return a reader of ``count`` ints, for which one int may stand."""
+def repeated(count: int, *, least: int) -> Callable[[object], tuple[int, ...]]:
+    """Return a reader of ``count`` ints of at least ``least``, for which one int may stand."""
+    read_size = at_least(least)
 
     def read(value: object) -> tuple[int, ...]:
         sizes = integers(value) if isinstance(value, (tuple, list)) else (integer(value),) * count
         if len(sizes) != count:
             raise ValueError(f"{count} integers were expected, not {describe(value)}")
-        return sizes
+        return tuple(map(read_size, sizes))
 
     return read
 

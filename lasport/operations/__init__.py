@@ -8,10 +8,10 @@ says in ``wants`` what order it can work in.
 
 from lasport.operations.base import Operation, product
 from lasport.operations.elementwise import Activation, BatchNorm, Dropout, Rescale, Scale, Shift
-from lasport.operations.linear import Conv, Dense
+from lasport.operations.linear import Conv, ConvTranspose, Dense, LocallyConnected
 from lasport.operations.merging import Autocrop, Combine, Concat
 from lasport.operations.pooling import GlobalReduce, Pool
-from lasport.operations.shaping import Crop, Flatten, Input, Pad, Reshape, TransposeAxes
+from lasport.operations.shaping import Crop, Flatten, Input, Pad, Permute, Reshape, TransposeAxes
 
 __all__ = [
     "Activation",
@@ -20,14 +20,17 @@ __all__ = [
     "Combine",
     "Concat",
     "Conv",
+    "ConvTranspose",
     "Crop",
     "Dense",
     "Dropout",
     "Flatten",
     "GlobalReduce",
     "Input",
+    "LocallyConnected",
     "Operation",
     "Pad",
+    "Permute",
     "Pool",
     "Rescale",
     "Reshape",

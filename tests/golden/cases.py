@@ -12,6 +12,7 @@ from collections import OrderedDict, namedtuple
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from conv_families import CONV_FAMILIES
 from families import FAMILIES
 from nets import NETS
 
@@ -41,7 +42,7 @@ def collect_cases():
     """Return all cases by name, in the order of the tables."""
     rows = [
         (name, family, builder, options, pins, settings)
-        for family, builder, table, settings in FAMILIES
+        for family, builder, table, settings in FAMILIES + CONV_FAMILIES
         for name, options, pins in table
     ] + [
         ("net_" + name, "nets", builder, {}, pins, dict(settings, passes=5))

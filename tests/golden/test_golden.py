@@ -28,12 +28,16 @@ OPENERS = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 FAMILIES = {
     "batchnorm": 30,
     "bias": 5,
+    "conv1d": 15,
     "conv2d": 25,
+    "conv3d": 8,
     "dense": 20,
+    "dilatedconv": 8,
     "dropout": 10,
     "flatten": 3,
     "globalpool": 7,
     "input": 2,
+    "local": 10,
     "merge": 15,
     "nets": 12,
     "nin": 6,
@@ -43,6 +47,7 @@ FAMILIES = {
     "reshape": 5,
     "scale": 3,
     "ties": 8,
+    "transposedconv": 20,
 }
 
 
