@@ -27,7 +27,7 @@ from lasport.layers.filters import (
     pads,
     widths,
 )
-from lasport.layers.values import repeated
+from lasport.layers.values import boolean, repeated
 from lasport.operations import ConvTranspose
 from lasport.plan import PlanBuilder, Value
 from lasport.readers.inert import Instance
@@ -55,6 +55,7 @@ def output_sizes(count: int) -> Callable[[object], tuple[int, ...] | None]:
 class TransposedConvAttributes(FilterAttributes):
     """Instance attributes of a TransposedConv2DLayer; it ignores ``num_groups``."""
 
+    flip_filters: bool = attribute(boolean, absent=False)
     stride: tuple[int, ...] = attribute(repeated(2, least=1))
     crop: Pad = attribute(pads(2))
     output_size: tuple[int, ...] | None = attribute(output_sizes(2), absent=None)

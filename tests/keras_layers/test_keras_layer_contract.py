@@ -20,6 +20,7 @@ from lasport.keras_layers import (
     FullReshape,
     GlobalReduce,
     InvStdBatchNormalization,
+    LocallyConnected2D,
     Nonlinearity,
     Permutation,
     Pooling,
@@ -79,6 +80,13 @@ CASES = {
     "shift": (Shift, {"shared_axes": [0, 2]}, MAPS, (0, 2)),
     "scale": (Scale, {"shared_axes": [0, -1]}, MAPS, (0, 3)),
     "dropout": (UnscaledDropout, {"rate": 0.5, "shared_axes": [1], "seed": 3}, MAPS, (0, 1, 2, 3)),
+    "locally_connected": (LocallyConnected2D, {"filters": 2, "kernel_size": [3, 1]}, MAPS, (0,)),
+    "locally_connected_channelwise": (
+        LocallyConnected2D,
+        {"filters": 3, "kernel_size": [1, 5], "channelwise": True},
+        MAPS,
+        (0,),
+    ),
     "reshape": (FullReshape, {"target": [["input", 1], -1, 6]}, MAPS, (0, 1)),
     "permutation": (Permutation, {"axes": [2, 0, 3, 1]}, MAPS, (0, 1, 2, 3)),
     "pad": (

@@ -26,8 +26,9 @@ def _transpose(op: TransposeAxes, context: Context) -> list[Made]:
 
 
 def _permute(op: Permute, context: Context) -> list[Made]:
-    # The layouts of its input and output call the same axes by other names.
-    return [Made("keras.layers.Identity")]
+    # The layouts of its input and output call the same axes by other names. keras.layers.Identity
+    # would do, but has no configuration once it is given a dtype policy.
+    return [Made("keras.layers.Activation", {"activation": "linear"})]
 
 
 def _flatten(op: Flatten, context: Context) -> list[Made]:
