@@ -23,6 +23,7 @@ from lasport.operations import (
     GlobalReduce,
     Input,
     Permute,
+    Recurrence,
     Rescale,
     Scale,
     Shift,
@@ -137,7 +138,9 @@ class _LayoutPass:
         inputs = tuple(self.values[value.id] for value in step.inputs)
         wanted = self._wanted(step, inputs)
         if wanted is not None:
-            inputs = tuple(self._in_layout(value, wanted, step) for value in inputs)
+            inputs = tuple(
+                self._in_layout(value, _of_rank(wanted, value), step) for value in inputs
+            )
         output = replace(step.output, layout=self._result(step, inputs))
         self.values[output.id] = output
         self.steps.append(replace(step, inputs=inputs, output=output))
@@ -193,6 +196,8 @@ class _LayoutPass:
             operation = step.operation
             if operation.wants == "channels_last":
                 return channels_last(len(value.shape))
+            if isinstance(operation, Recurrence):
+                return lasagne_order(len(value.shape))  # steps and features, no channels
             wanted = self._wanted_in_space(step.output) if operation.wants == "any" else None
             if wanted is not None and len(wanted.axes) == len(value.shape):
                 if isinstance(operation, Permute):
@@ -252,6 +257,12 @@ class _LayoutPass:
             layout = value.layout
         producer = next(step for step in self.steps if step.output.id == value.id)
         return self._in_layout(value, layout, producer)
+
+
+def _of_rank(layout: Layout, value: Value) -> Layout:
+    """Return a layout for one of several inputs: a mask has fewer axes than its sequence."""
+    rank = len(value.shape)
+    return layout if rank == len(layout.axes) else lasagne_order(rank)
 
 
 def _unique(name: str, taken: set[str]) -> str:

@@ -16,15 +16,19 @@ from lasport.keras_layers.nonlinearity import Nonlinearity
 from lasport.keras_layers.normalization import InvStdBatchNormalization
 from lasport.keras_layers.pooling import Pooling
 from lasport.keras_layers.rearrange import ConstantPad, FullReshape, Permutation
+from lasport.keras_layers.recurrent import DenseRecurrence, GRURecurrence, LSTMRecurrence
 from lasport.keras_layers.shift_scale import Scale, Shift
 
 __all__ = [
     "Autocrop",
     "Combine",
     "ConstantPad",
+    "DenseRecurrence",
     "FullReshape",
+    "GRURecurrence",
     "GlobalReduce",
     "InvStdBatchNormalization",
+    "LSTMRecurrence",
     "LayerArgumentError",
     "LocallyConnected2D",
     "Nonlinearity",
@@ -33,4 +37,5 @@ __all__ = [
     "Scale",
     "Shift",
     "UnscaledDropout",
+    "WinnerTakesAll",
 ]

@@ -46,7 +46,6 @@ for _what, _kinds in {
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
         "recurrent.GRULayer",
-        "recurrent.LSTMLayer",
         "recurrent.RecurrentLayer",
     ],
     "dimshuffle and slices": ["shape.DimshuffleLayer", "shape.SliceLayer"],

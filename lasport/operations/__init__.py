@@ -11,9 +11,12 @@ from lasport.operations.elementwise import Activation, BatchNorm, Dropout, Resca
 from lasport.operations.linear import Conv, ConvTranspose, Dense, LocallyConnected
 from lasport.operations.merging import Autocrop, Combine, Concat
 from lasport.operations.pooling import GlobalReduce, Pool
+from lasport.operations.recurrent import GRU, LSTM, DenseLoop, GatedRecurrence, Loop, Recurrence
 from lasport.operations.shaping import Crop, Flatten, Input, Pad, Permute, Reshape, TransposeAxes
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "Activation",
     "Autocrop",
     "BatchNorm",
@@ -23,19 +26,24 @@ __all__ = [
     "ConvTranspose",
     "Crop",
     "Dense",
+    "DenseLoop",
     "Dropout",
     "Flatten",
+    "GatedRecurrence",
     "GlobalReduce",
     "Input",
     "LocallyConnected",
+    "Loop",
     "Operation",
     "Pad",
     "Permute",
     "Pool",
+    "Recurrence",
     "Rescale",
     "Reshape",
     "Scale",
     "Shift",
     "TransposeAxes",
+    "WinnerTakesAll",
     "product",
 ]

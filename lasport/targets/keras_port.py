@@ -20,9 +20,9 @@ from lasport.operations import BatchNorm
 from lasport.passes import DataFormat, lower
 from lasport.spec import Array, Network, Shape
 from lasport.targets.keras_calls import PROFILES, Calls, keras_calls
-from lasport.targets.keras_model import calls_of, variable_of
+from lasport.targets.keras_model import calls_of, value_of, variable_of
 from lasport.translate import translate
-from lasport.weights import InvStdToVariance, Weight
+from lasport.weights import InvStdToVariance, Stack, Weight
 
 __all__ = ["KerasPort", "Session", "recognize"]
 
@@ -177,10 +177,10 @@ class Session:
             return None
         found: dict[int, Array] = {}
         for name, attribute, weight in _weights(self.port.calls):
-            array = variable_of(self.model, name, attribute)
-            for conversion in reversed(weight.conversions):
-                array = conversion.undo(array)
-            found[id(weight.param.value)] = array
+            for part, piece in weight.split(value_of(self.model, name, attribute)):
+                found[id(part.param.value)] = part.undo(piece)
+        constants = [weight for call in self.port.calls.calls for weight in call.constants]
+        found.update((id(weight.param.value), weight.param.value) for weight in constants)
         return [found[id(value)] for value in self.port.network.param_values()]
 
     def variances(self) -> dict[str, Array]:
@@ -194,8 +194,8 @@ class Session:
             if isinstance(step.operation, BatchNorm)
         }
         for name, attribute, weight in _weights(self.port.calls):
-            if attribute == "moving_variance":
-                array = variable_of(self.model, name, attribute)
+            if attribute == "moving_variance" and isinstance(weight, Weight):
+                array = value_of(self.model, name, attribute)
                 for conversion in reversed(weight.conversions):
                     if not isinstance(conversion, InvStdToVariance):
                         array = conversion.undo(array)
@@ -251,12 +251,12 @@ class Session:
         if self.port.calls is None or self.dtype != "float64":
             return
         for name, attribute, weight in _weights(self.port.calls):
-            stored = variable_of(self.port.model, name, attribute)
+            stored = value_of(self.port.model, name, attribute)
             meant = weight.value
             if stored.shape == meant.shape:
                 same = stored == meant.astype(stored.dtype)
                 unrounded = np.where(same, meant.astype(np.float64), stored)
-                getattr(self.model.get_layer(name), attribute).assign(unrounded)
+                variable_of(self.model, name, attribute).assign(unrounded)
 
     def _hand_out(self, masks: Mapping[str, Sequence[Array]], training: bool) -> None:
         """Give each dropout layer of the copy the mask of its Lasagne layer."""
@@ -355,7 +355,7 @@ def _class_name(path: str) -> str:
     return path.rpartition(".")[2]
 
 
-def _weights(calls: Calls) -> list[tuple[str, str, Weight]]:
+def _weights(calls: Calls) -> list[tuple[str, str, Weight | Stack]]:
     return [
         (call.name, name, weight) for call in calls.calls for name, weight in call.weights.items()
     ]

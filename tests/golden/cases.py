@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from conv_families import CONV_FAMILIES
 from families import FAMILIES
 from nets import NETS
+from recurrent_families import RECURRENT_FAMILIES
 
 # Values of parameters are multiples of this, so that they are exact in float32 too.
 GRID = 2.0**-18
@@ -42,7 +43,9 @@ def collect_cases():
     """Return all cases by name, in the order of the tables."""
     rows = [
         (name, family, builder, options, pins, settings)
-        for family, builder, table, settings in FAMILIES + CONV_FAMILIES
+        for family, builder, table, settings in FAMILIES
+        + CONV_FAMILIES
+        + RECURRENT_FAMILIES
         for name, options, pins in table
     ] + [
         ("net_" + name, "nets", builder, {}, pins, dict(settings, passes=5))
@@ -104,12 +107,16 @@ def set_random_params(outputs, rng):
 
     Averages of batch normalization are far from what the data would give; ``inv_std`` stays within
     (0.3, 1.8), below its upper bound ``1 / sqrt(epsilon)`` for every epsilon in the tables.
+    Initial states that are 0 and not learned stay so: that is what most nets have.
     """
     from lasagne.layers import get_all_params
 
+    learned = set(get_all_params(outputs, trainable=True))
     for param in get_all_params(outputs):
         old = param.get_value()
         kind = param.name.rpartition(".")[2]
+        if kind in ("hid_init", "cell_init") and param not in learned and not old.any():
+            continue
         if kind == "inv_std":
             new = rng.uniform(0.3, 1.8, old.shape)
         elif kind in ("gamma", "scales"):

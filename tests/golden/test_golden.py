@@ -38,6 +38,7 @@ FAMILIES = {
     "globalpool": 7,
     "input": 2,
     "local": 10,
+    "lstm": 14,
     "merge": 15,
     "nets": 12,
     "nin": 6,

@@ -17,10 +17,13 @@ from lasport.keras_layers import (
     Autocrop,
     Combine,
     ConstantPad,
+    DenseRecurrence,
     FullReshape,
     GlobalReduce,
+    GRURecurrence,
     InvStdBatchNormalization,
     LocallyConnected2D,
+    LSTMRecurrence,
     Nonlinearity,
     Permutation,
     Pooling,
@@ -30,6 +33,7 @@ from lasport.keras_layers import (
 )
 
 MAPS = [(4, 7, 6, 3)]
+SEQUENCES = [(4, 5, 3)]
 PAIR = [(4, 7, 6, 3), (4, 5, 8, 3)]
 
 # Class, its arguments, shapes of its inputs, which axes of them may be open.
@@ -101,6 +105,34 @@ CASES = {
         PAIR,
         (0, 1, 2),
     ),
+    "lstm": (LSTMRecurrence, {"units": 2, "gradient_clipping": 0.5}, SEQUENCES, (0, 1)),
+    "lstm_masked": (
+        LSTMRecurrence,
+        {
+            "units": 2,
+            "functions": {
+                "input": "sigmoid",
+                "forget": "sigmoid",
+                "candidate": ["scaled_tanh", {"scale_in": 0.5, "scale_out": 2.0}],
+                "output": "softmax",
+                "hidden": "elu",
+            },
+            "given": ["cell", "mask"],
+            "backwards": True,
+            "gradient_steps": 5,
+            "frozen": ["initial_hidden"],
+        },
+        [(4, 5, 3), (4, 2), (4, 5)],
+        (0,),
+    ),
+    "gru": (
+        GRURecurrence,
+        {"units": 2, "return_sequences": False, "gradient_steps": 5, "frozen": ["bias"]},
+        SEQUENCES,
+        (0, 1),
+    ),
+    "gru_unrolled": (GRURecurrence, {"units": 2, "unroll": True}, [(4, 5, 3, 2)], (0,)),
+    "rnn": (DenseRecurrence, {"units": 2, "backwards": True}, SEQUENCES, (0, 1)),
     "combine": (Combine, {"function": "maximum"}, [(4, 5), (4, 5), (4, 5)], (0, 1)),
 }
 ELEMENTWISE = ["batch_norm", "batch_norm_bare", "rectify", "selu", "shift", "scale", "dropout"]

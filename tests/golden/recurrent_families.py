@@ -1,0 +1,146 @@
+"""The golden cases of recurrent layers: a row for every option, as in families.py.
+
+Options that are layers are told by words: a mask is "int" (an input of integers), "float" (an input
+of zeros and ones) or "rectified" (computed, and any number but 0 counts); ``hid_init="layer"`` is
+computed from an input of its own, ``hid_init="learned"`` or ``"constant"`` are arrays. A gate is a
+dict of its options.
+"""
+
+from families import prefixed, resolve_all
+
+GATES = (
+    "ingate",
+    "forgetgate",
+    "cell",
+    "outgate",
+    "resetgate",
+    "updategate",
+    "hidden_update",
+)
+
+
+def mask_layer(kind, steps):
+    """Return the layer that says which steps count."""
+    import theano.tensor as T
+    from lasagne import layers, nonlinearities
+
+    shape = (None, steps)
+    if kind == "int":
+        return layers.InputLayer(shape, input_var=T.imatrix("mask"), name="mask")
+    if kind == "float":
+        return layers.InputLayer(shape, input_var=T.matrix("mask"), name="mask")
+    scores = layers.InputLayer(shape, name="scores")
+    return layers.NonlinearityLayer(scores, nonlinearities.rectify, name="mask")
+
+
+def state_layer(name, units):
+    """Return a layer that computes an initial state."""
+    from lasagne import layers, nonlinearities
+
+    source = layers.InputLayer((None,) + units, name=name + "_input")
+    return layers.NonlinearityLayer(source, nonlinearities.tanh, name=name)
+
+
+def resolve_options(source, units, options):
+    """Return the options of a layer with masks, initial states and gates as Lasagne takes them."""
+    import lasagne
+    import numpy as np
+
+    resolved = resolve_all(dict((k, v) for k, v in options.items() if k not in GATES))
+    for gate in GATES:
+        if gate in options:
+            # A Gate is made with sigmoid unless it is told otherwise, like those of the defaults.
+            resolved[gate] = lasagne.layers.Gate(**resolve_all(options[gate]))
+    if "mask" in resolved:
+        resolved["mask_input"] = mask_layer(resolved.pop("mask"), source[1])
+    for name in ("hid_init", "cell_init"):
+        if resolved.get(name) == "layer":
+            resolved[name] = state_layer(name, units)
+        elif resolved.get(name) == "array":
+            resolved[name] = np.ones((1,) + units)
+    return resolved
+
+
+def recurrent(kind, source=(None, 5, 3), units=2, **options):
+    """Build input of shape `source` -> one recurrent layer of class `kind`."""
+    from lasagne import layers
+
+    resolved = resolve_options(source, (units,), options)
+    inputs = layers.InputLayer(source, name="input")
+    return getattr(layers, kind)(inputs, num_units=units, name="layer", **resolved)
+
+
+# Small enough to bite.
+CLIP = 0.25
+
+LSTM = prefixed(
+    "lstm_",
+    "LSTMLayer",
+    [
+        ("default", {}, "peepholes by default; gates i, f, c, o"),
+        ("bare", {"peepholes": False, "source": (None, None, 3)}, "no peepholes, any length"),
+        (
+            "bare_backwards_final",
+            {"peepholes": False, "backwards": True, "only_return_final": True},
+            "the last state is that at the first step",
+        ),
+        (
+            "bare_relu",
+            {
+                "peepholes": False,
+                "cell": {"nonlinearity": "rectify"},
+                "nonlinearity": "rectify",
+                "only_return_final": True,
+            },
+            "functions that Keras has too; the last state",
+        ),
+        ("bare_hid_init", {"peepholes": False, "hid_init": "array"}, "starts elsewhere than at 0"),
+        (
+            "functions",
+            {
+                "ingate": {"nonlinearity": "rectify"},
+                "forgetgate": {"nonlinearity": ("ScaledTanH", {"scale_in": 0.5, "scale_out": 2.0})},
+                "cell": {"nonlinearity": None},
+                "outgate": {"nonlinearity": "softmax"},
+                "nonlinearity": "elu",
+            },
+            "another function for every gate",
+        ),
+        (
+            "of_images",
+            {"source": (None, 5, 3, 4), "units": 1, "nonlinearity": None},
+            "trailing axes are flattened; one unit; nonlinearity=None means linear",
+        ),
+        ("mask_backwards", {"mask": "int", "backwards": True}, "masked first steps give hid_init"),
+        (
+            "mask_learned",
+            {"mask": "rectified", "learn_init": True},
+            "any number but 0 counts; learned initial states",
+        ),
+        (
+            "states",
+            {"mask": "float", "hid_init": "layer", "cell_init": "layer", "only_return_final": True},
+            "mask, hid_init, cell_init as layers, in this order; the last state that counts",
+        ),
+        (
+            "cell_state",
+            {"cell_init": "layer", "learn_init": True, "peepholes": False},
+            "cell_init is a layer, hid_init a parameter",
+        ),
+        ("clipped", {"grad_clipping": CLIP, "mask": "int"}, "gates are clipped before peepholes"),
+        (
+            "steps_2_learned",
+            {"gradient_steps": 2, "learn_init": True, "peepholes": False},
+            "gradient through the last two steps; none reaches the initial states",
+        ),
+        (
+            "unrolled",
+            {"unroll_scan": True, "backwards": True, "precompute_input": False},
+            "unroll_scan; the input is multiplied step by step",
+        ),
+    ],
+)
+
+RECURRENT_FAMILIES = [
+    ("lstm", recurrent, LSTM, {}),
+]
