@@ -10,6 +10,7 @@ GPUs only.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -95,11 +96,13 @@ def permuted(
         return getattr(a, "dimshuffle", False)
 
     def output_shape(a: object, inputs: Sequence[Shape]) -> Shape:
+        """Permute what the family makes of the permuted shape."""
         if in_bc01(a):
             return family.output_shape(a, inputs)
         return batch_last(family.output_shape(a, [batch_first(inputs[0])]))
 
     def param_shapes(a: object, inputs: Sequence[Shape]) -> Mapping[str, Shape]:
+        """Return the family's shapes, that of W permuted."""
         if in_bc01(a):
             return family.param_shapes(a, inputs)
         shapes = dict(family.param_shapes(a, [batch_first(inputs[0])]))
@@ -110,13 +113,16 @@ def permuted(
     def reference(
         a: object, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
     ) -> Array:
+        """Move the batch to the front, compute what the family does, and move it back."""
         if in_bc01(a):
             return family.reference(a, params, inputs, run)
         params = {name: kernel.apply(v) if name == "W" else v for name, v in params.items()}
         x = np.moveaxis(inputs[0], -1, 0)
         return np.moveaxis(family.reference(a, params, [x], run), 0, -1)
 
+    @functools.wraps(family.translate, assigned=())  # says whose code it runs
     def translate(a: object, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder) -> Value:
+        """Call the axes by other names around the family's own steps."""
         if in_bc01(a):
             return family.translate(a, layer, inputs, builder)
         weight = Weight(layer.params["W"]).then(kernel) if "W" in layer.params else None
@@ -171,11 +177,35 @@ class ShuffleAttributes:
     """The shuffling layers have no attributes of their own."""
 
 
+def to_c01b_shape(a: ShuffleAttributes, inputs: Sequence[Shape]) -> Shape:
+    """Put the batch last."""
+    return batch_last(inputs[0])
+
+
+def to_c01b_reference(
+    a: ShuffleAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
+) -> Array:
+    """Put the batch last."""
+    return np.moveaxis(inputs[0], 0, -1)
+
+
 def translate_to_c01b(
     a: ShuffleAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
     """One step that gives the axes new places, and moves no data."""
     return move_batch_last(inputs[0], builder)
+
+
+def to_bc01_shape(a: ShuffleAttributes, inputs: Sequence[Shape]) -> Shape:
+    """Put the batch first."""
+    return batch_first(inputs[0])
+
+
+def to_bc01_reference(
+    a: ShuffleAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
+) -> Array:
+    """Put the batch first."""
+    return np.moveaxis(inputs[0], -1, 0)
 
 
 def translate_to_bc01(
@@ -189,8 +219,8 @@ register(
     Family(
         attributes=ShuffleAttributes,
         params=(),
-        output_shape=lambda a, inputs: batch_last(inputs[0]),
-        reference=lambda a, params, inputs, run: np.moveaxis(inputs[0], 0, -1),
+        output_shape=to_c01b_shape,
+        reference=to_c01b_reference,
         translate=translate_to_c01b,
     ),
     kinds=["lasagne.layers.cuda_convnet.ShuffleBC01ToC01BLayer"],
@@ -199,8 +229,8 @@ register(
     Family(
         attributes=ShuffleAttributes,
         params=(),
-        output_shape=lambda a, inputs: batch_first(inputs[0]),
-        reference=lambda a, params, inputs, run: np.moveaxis(inputs[0], -1, 0),
+        output_shape=to_bc01_shape,
+        reference=to_bc01_reference,
         translate=translate_to_bc01,
     ),
     kinds=["lasagne.layers.cuda_convnet.ShuffleC01BToBC01Layer"],

@@ -29,8 +29,8 @@ def shuffle(kind, incoming):
     return layer(kind, incoming, {})
 
 
-def conv(incoming, weights, bias, *, dimshuffle, **state):
-    """Return a Conv2DCCLayer; weights are (filters, channels, rows, columns)."""
+def conv(incoming, weights, bias, *, kind="cuda_convnet.Conv2DCCLayer", dimshuffle=True, **state):
+    """Return a convolution; weights are (filters, channels, rows, columns)."""
     given = {
         "num_filters": len(weights),
         "filter_size": weights.shape[2:],
@@ -45,12 +45,11 @@ def conv(incoming, weights, bias, *, dimshuffle, **state):
     }
     stored = weights if dimshuffle else weights.transpose(1, 2, 3, 0)
     params = {"W": stored, "b": bias}
-    return layer("cuda_convnet.Conv2DCCLayer", incoming, params, **given)
+    return layer(kind, incoming, params, **given)
 
 
-def pool(incoming, *, dimshuffle):
-    state = {"pool_size": 3, "stride": 2, "dimshuffle": dimshuffle}
-    return layer("cuda_convnet.MaxPool2DCCLayer", incoming, {}, **state)
+def pool(incoming, *, kind="cuda_convnet.MaxPool2DCCLayer", **state):
+    return layer(kind, incoming, {}, pool_size=3, stride=2, **state)
 
 
 def nin(incoming, weights, bias, *, c01b):
@@ -85,9 +84,16 @@ D = weights(28, 3)
 
 
 def sibling(bias=B, bias_2=C, **state):
-    """Return the net whose every layer takes and gives bc01."""
-    net = conv(source(BC01), W, bias, dimshuffle=True, **state)
-    return nin(pool(net, dimshuffle=True), V, bias_2, c01b=False)
+    """Return the net of layers that run on a CPU."""
+    net = conv(source(BC01), W, bias, kind="conv.Conv2DLayer", **state)
+    net = pool(net, kind="pool.MaxPool2DLayer", ignore_border=False)
+    return nin(net, V, bias_2, c01b=False)
+
+
+def in_bc01(bias=B, bias_2=C, **state):
+    """Return the net of cuda-convnet's layers that take and give bc01."""
+    net = pool(conv(source(BC01), W, bias, dimshuffle=True, **state), dimshuffle=True)
+    return nin(net, V, bias_2, c01b=False)
 
 
 def in_c01b(incoming, bias=B, bias_2=C, **state):
@@ -110,6 +116,7 @@ def each_on_its_own():
 
 
 NETS = {
+    "bc01": ((UNTIED, UNTIED_C), {"flip_filters": True}, in_bc01),
     "tied": ((), {}, shuffled),
     "untied": ((UNTIED, UNTIED_C), {}, shuffled),
     "flipped": ((), {"flip_filters": True}, shuffled),
