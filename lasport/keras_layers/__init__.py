@@ -37,5 +37,4 @@ __all__ = [
     "Scale",
     "Shift",
     "UnscaledDropout",
-    "WinnerTakesAll",
 ]

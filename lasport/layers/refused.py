@@ -45,7 +45,6 @@ for _what, _kinds in {
     ],
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
-        "recurrent.GRULayer",
         "recurrent.RecurrentLayer",
     ],
     "dimshuffle and slices": ["shape.DimshuffleLayer", "shape.SliceLayer"],

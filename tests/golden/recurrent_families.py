@@ -141,6 +141,57 @@ LSTM = prefixed(
     ],
 )
 
+GRU = prefixed(
+    "gru_",
+    "GRULayer",
+    [
+        ("default", {}, "gates r, u, c, registered as u, r, c; u is 1 - z of Keras"),
+        (
+            "open",
+            {"source": (None, None, 3), "only_return_final": True},
+            "any length; the last state",
+        ),
+        (
+            "functions",
+            {
+                "resetgate": {"nonlinearity": "tanh"},
+                "updategate": {"nonlinearity": ("LeakyRectify", {"leakiness": 0.1})},
+                "hidden_update": {"nonlinearity": None},
+            },
+            "another function for every gate",
+        ),
+        (
+            "of_images",
+            {"source": (None, 5, 3, 4), "units": 1, "hid_init": "array"},
+            "trailing axes are flattened; one unit; starts elsewhere than at 0",
+        ),
+        ("mask_backwards", {"mask": "int", "backwards": True}, "masked first steps give hid_init"),
+        (
+            "mask_learned",
+            {"mask": "rectified", "learn_init": True, "backwards": True, "only_return_final": True},
+            "any number but 0 counts; a learned initial state",
+        ),
+        (
+            "state",
+            {"mask": "float", "hid_init": "layer"},
+            "mask, hid_init as layers, in this order",
+        ),
+        ("clipped", {"grad_clipping": CLIP}, "clipped behind the product with the input"),
+        (
+            "clipped_input",
+            {"grad_clipping": CLIP, "precompute_input": False, "mask": "int"},
+            "clipped in front of the product with the input",
+        ),
+        (
+            "steps_2_backwards",
+            {"gradient_steps": 2, "backwards": True, "learn_init": True},
+            "gradient through the two first places, which come last",
+        ),
+        ("unrolled", {"unroll_scan": True, "mask": "float"}, "unroll_scan"),
+    ],
+)
+
 RECURRENT_FAMILIES = [
     ("lstm", recurrent, LSTM, {}),
+    ("gru", recurrent, GRU, {}),
 ]
