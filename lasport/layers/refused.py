@@ -45,7 +45,6 @@ for _what, _kinds in {
     ],
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
-        "recurrent.RecurrentLayer",
     ],
     "dimshuffle and slices": ["shape.DimshuffleLayer", "shape.SliceLayer"],
     "expressions, inverses, rectifiers with parameters and spatial transformers": [

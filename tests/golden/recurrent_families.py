@@ -191,7 +191,77 @@ GRU = prefixed(
     ],
 )
 
+RECURRENT = prefixed(
+    "recurrent_",
+    "RecurrentLayer",
+    [
+        ("default", {}, "the default nonlinearity is rectify"),
+        ("open", {"source": (None, None, 3), "nonlinearity": "tanh"}, "any number of steps"),
+        ("no_bias", {"b": None, "nonlinearity": "sigmoid", "only_return_final": True}, "b=None"),
+        (
+            "linear_backwards_final",
+            {"nonlinearity": None, "backwards": True, "only_return_final": True},
+            "None means linear; the last state is that at the first step",
+        ),
+        ("hid_init", {"hid_init": "array", "nonlinearity": "tanh"}, "starts elsewhere than at 0"),
+        (
+            "of_images",
+            {"source": (None, 5, 3, 4), "units": 1, "nonlinearity": "tanh"},
+            "trailing axes are flattened; one unit",
+        ),
+        ("mask_backwards", {"mask": "int", "backwards": True}, "masked first steps give hid_init"),
+        (
+            "mask_learned",
+            {"mask": "rectified", "learn_init": True, "nonlinearity": "tanh"},
+            "any number but 0 counts; a learned initial state",
+        ),
+        (
+            "mask_final",
+            {"mask": "int", "only_return_final": True, "nonlinearity": "tanh"},
+            "the last state that counts",
+        ),
+        (
+            "mask_state_backwards",
+            {"mask": "float", "hid_init": "layer", "backwards": True, "nonlinearity": "tanh"},
+            "mask, hid_init as layers, in this order",
+        ),
+        (
+            "clipped_mask_final",
+            {"grad_clipping": CLIP, "mask": "int", "only_return_final": True, "learn_init": True},
+            "clipped between masked steps",
+        ),
+        ("steps_1", {"gradient_steps": 1, "learn_init": True}, "gradient through the last step"),
+        (
+            "steps_3_backwards",
+            {"gradient_steps": 3, "backwards": True, "mask": "int", "nonlinearity": "tanh"},
+            "gradient through the first three places, which come last",
+        ),
+        (
+            "steps_beyond",
+            {"gradient_steps": 9, "learn_init": True, "nonlinearity": "tanh"},
+            "more steps than there are: gradient through all, and the initial state",
+        ),
+        (
+            "steps_final_clipped",
+            {"gradient_steps": 2, "only_return_final": True, "grad_clipping": CLIP},
+            "the last state through two clipped steps",
+        ),
+        ("unrolled", {"unroll_scan": True, "nonlinearity": "tanh"}, "unroll_scan"),
+        (
+            "unrolled_mask_backwards",
+            {"unroll_scan": True, "backwards": True, "mask": "int", "learn_init": True},
+            "unroll_scan backwards with a mask",
+        ),
+        (
+            "not_precomputed",
+            {"precompute_input": False, "grad_clipping": CLIP, "nonlinearity": "tanh"},
+            "the input is multiplied step by step",
+        ),
+    ],
+)
+
 RECURRENT_FAMILIES = [
+    ("recurrent", recurrent, RECURRENT, {}),
     ("lstm", recurrent, LSTM, {}),
     ("gru", recurrent, GRU, {}),
 ]
