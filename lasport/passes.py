@@ -23,6 +23,7 @@ from lasport.operations import (
     GlobalReduce,
     Input,
     Permute,
+    PyramidPool,
     Recurrence,
     Rescale,
     Scale,
@@ -176,6 +177,8 @@ class _LayoutPass:
                 return lasagne_order(rank)
             block = tuple(size or 0 for size in operation.shape[1:])
             return Layout(lasagne_order(rank).axes, Rows(block, tuple(a - 1 for a in source[1:])))
+        if isinstance(operation, PyramidPool):
+            return channels_last(rank)
         if isinstance(operation, (Dense, GlobalReduce)):
             axes = inputs[0].layout.axes if rank > 2 else lasagne_order(rank).axes
             return Layout(axes)

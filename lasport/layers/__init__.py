@@ -5,6 +5,7 @@ from lasport.layers import (
     cuda_convnet,
     dense,
     dilated_conv,
+    feature_pool,
     gru,
     input,
     local,
@@ -18,8 +19,10 @@ from lasport.layers import (
     recurrent,
     refused,
     shape,
+    spatial_pyramid,
     special,
     transposed_conv,
+    upscale,
 )
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "cuda_convnet",
     "dense",
     "dilated_conv",
+    "feature_pool",
     "gru",
     "input",
     "local",
@@ -40,6 +44,8 @@ __all__ = [
     "recurrent",
     "refused",
     "shape",
+    "spatial_pyramid",
     "special",
     "transposed_conv",
+    "upscale",
 ]

@@ -1,6 +1,6 @@
-"""Pool2DLayer, MaxPool2DLayer, their GPU variants and GlobalPoolLayer.
+"""Pooling layers over one to three axes, their GPU variants and GlobalPoolLayer.
 
-Mirrors ``lasagne.layers.pool`` on Theano's ``pool_2d``: windows of
+Mirrors ``lasagne.layers.pool`` on Theano's ``pool_2d`` and ``pool_3d``: windows of
 ``pool_size`` every ``stride`` places. ``ignore_border=False`` also counts the
 windows that reach beyond the data (and allows no padding); averages there
 divide by the places that exist.
@@ -36,7 +36,7 @@ def read_mode(value: object) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolAttributes:
-    """Instance attributes of the pooling layers."""
+    """Instance attributes of the pooling layers over two spatial axes."""
 
     pool_size: tuple[int, ...] = attribute(repeated(2, least=1), formerly=("ds",))
     stride: tuple[int, ...] | None = attribute(
@@ -50,6 +50,24 @@ class PoolAttributes:
     def strides(self) -> tuple[int, ...]:
         """Step between windows; instances of before April 2015 step by the window."""
         return self.pool_size if self.stride is None else self.stride
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool1DAttributes(PoolAttributes):
+    """The same over one spatial axis; instances of before April 2015 hold plain ints."""
+
+    pool_size: tuple[int, ...] = attribute(repeated(1, least=1), formerly=("ds",))
+    stride: tuple[int, ...] | None = attribute(repeated(1, least=1), formerly=("st",), absent=None)
+    pad: tuple[int, ...] = attribute(repeated(1, least=0), absent=(0,))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool3DAttributes(PoolAttributes):
+    """The same over three spatial axes."""
+
+    pool_size: tuple[int, ...] = attribute(repeated(3, least=1))
+    stride: tuple[int, ...] | None = attribute(repeated(3, least=1))
+    pad: tuple[int, ...] = attribute(repeated(3, least=0))
 
 
 def output_length(size: int, window: int, stride: int, pad: int, ignore_border: bool) -> int:
@@ -131,13 +149,20 @@ POOL = Family(
     reference=reference,
     translate=translate,
 )
+POOL1D = dataclasses.replace(POOL, attributes=Pool1DAttributes)
+POOL3D = dataclasses.replace(POOL, attributes=Pool3DAttributes)
 
-register(POOL, kinds=["lasagne.layers.pool.Pool2DLayer", "lasagne.layers.pool.MaxPool2DLayer"])
+for _family, _axes in ((POOL1D, 1), (POOL, 2), (POOL3D, 3)):
+    register(
+        _family,
+        kinds=[f"lasagne.layers.pool.{_mode}Pool{_axes}DLayer" for _mode in ("", "Max")],
+    )
 # cuDNN ignores borders, and its classes do not store it.
-register(
-    dataclasses.replace(POOL, absent={"ignore_border": True}),
-    kinds=["lasagne.layers.dnn.Pool2DDNNLayer", "lasagne.layers.dnn.MaxPool2DDNNLayer"],
-)
+for _family, _axes in ((POOL, 2), (POOL3D, 3)):
+    register(
+        dataclasses.replace(_family, absent={"ignore_border": True}),
+        kinds=[f"lasagne.layers.dnn.{_mode}Pool{_axes}DDNNLayer" for _mode in ("", "Max")],
+    )
 
 # Theano reductions that GlobalPoolLayer may hold; var and std are the biased ones.
 REDUCTIONS: Mapping[str, Callable[..., Array]] = {

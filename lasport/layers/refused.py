@@ -22,21 +22,6 @@ refuse(
 )
 
 for _what, _kinds in {
-    "pooling over one or three axes": [
-        "dnn.MaxPool3DDNNLayer",
-        "dnn.Pool3DDNNLayer",
-        "pool.MaxPool1DLayer",
-        "pool.MaxPool3DLayer",
-        "pool.Pool1DLayer",
-        "pool.Pool3DLayer",
-    ],
-    "pooling over features and pyramids": [
-        "dnn.SpatialPyramidPoolingDNNLayer",
-        "pool.FeaturePoolLayer",
-        "pool.FeatureWTALayer",
-        "pool.SpatialPyramidPoolingLayer",
-    ],
-    "upscaling": ["pool.Upscale1DLayer", "pool.Upscale2DLayer", "pool.Upscale3DLayer"],
     "embeddings": ["embedding.EmbeddingLayer"],
     "Gaussian noise": ["noise.GaussianNoiseLayer"],
     "local response normalization and standardization": [

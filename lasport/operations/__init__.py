@@ -10,7 +10,14 @@ from lasport.operations.base import Operation, product
 from lasport.operations.elementwise import Activation, BatchNorm, Dropout, Rescale, Scale, Shift
 from lasport.operations.linear import Conv, ConvTranspose, Dense, LocallyConnected
 from lasport.operations.merging import Autocrop, Combine, Concat
-from lasport.operations.pooling import GlobalReduce, Pool
+from lasport.operations.pooling import (
+    GlobalReduce,
+    Pool,
+    PoolFeatures,
+    PyramidPool,
+    Upscale,
+    WinnerTakesAll,
+)
 from lasport.operations.recurrent import GRU, LSTM, DenseLoop, GatedRecurrence, Loop, Recurrence
 from lasport.operations.shaping import Crop, Flatten, Input, Pad, Permute, Reshape, TransposeAxes
 
@@ -38,12 +45,15 @@ __all__ = [
     "Pad",
     "Permute",
     "Pool",
+    "PoolFeatures",
+    "PyramidPool",
     "Recurrence",
     "Rescale",
     "Reshape",
     "Scale",
     "Shift",
     "TransposeAxes",
+    "Upscale",
     "WinnerTakesAll",
     "product",
 ]

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from lasport.errors import ComparisonError
-from lasport.keras_layers import Nonlinearity, UnscaledDropout
+from lasport.keras_layers import Nonlinearity, Pooling, UnscaledDropout
 from lasport.layout import Layout, channels_last, lasagne_order
 from lasport.operations import BatchNorm
 from lasport.passes import DataFormat, lower
@@ -26,6 +26,7 @@ from lasport.weights import InvStdToVariance, Stack, Weight
 
 __all__ = ["KerasPort", "Session", "recognize"]
 
+STOCK_POOLS_3D = (keras.layers.AveragePooling3D, keras.layers.MaxPooling3D)
 DATA_FORMATS: tuple[DataFormat, ...] = ("channels_first", "channels_last")
 
 
@@ -236,6 +237,8 @@ class Session:
             # TensorFlow keeps the slope in float32 even here.
             constants = {"leakiness": float(layer.negative_slope)}
             return Nonlinearity("leaky_rectify", constants, name=layer.name, dtype=self.dtype)
+        if isinstance(layer, STOCK_POOLS_3D) and self.dtype == "float64":
+            return _pooling(layer)
         return type(layer).from_config({**layer.get_config(), "dtype": self.dtype})
 
     def _copy_weights(self) -> None:
@@ -291,6 +294,21 @@ class Session:
             for name, value in layers.items()
             if results[value.id] in values
         }
+
+
+def _pooling(layer: keras.layers.Layer) -> Pooling:
+    """Return our layer in the place of one that TensorFlow cannot compute in float64 on a CPU."""
+    average = isinstance(layer, keras.layers.AveragePooling3D)
+    # Where lasport says 'same', nothing goes before the data: windows reach beyond the border.
+    return Pooling(
+        layer.pool_size,
+        layer.strides,
+        (0, 0, 0),
+        "average_exc_pad" if average else "max",
+        ignore_border=layer.padding == "valid",
+        name=layer.name,
+        dtype="float64",
+    )
 
 
 class _MaskedDropout(keras.layers.Layer):

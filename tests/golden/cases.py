@@ -15,6 +15,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from conv_families import CONV_FAMILIES
 from families import FAMILIES
 from nets import NETS
+from pooling_families import POOLING_FAMILIES
 from recurrent_families import RECURRENT_FAMILIES
 
 # Values of parameters are multiples of this, so that they are exact in float32 too.
@@ -46,6 +47,7 @@ def collect_cases():
         for family, builder, table, settings in FAMILIES
         + CONV_FAMILIES
         + RECURRENT_FAMILIES
+        + POOLING_FAMILIES
         for name, options, pins in table
     ] + [
         ("net_" + name, "nets", builder, {}, pins, dict(settings, passes=5))

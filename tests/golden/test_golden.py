@@ -49,10 +49,14 @@ FAMILIES = {
     "pad": 6,
     "pool1d": 11,
     "pool2d": 20,
+    "pool3d": 10,
+    "pyramid": 11,
+    "recurrent": 18,
     "reshape": 5,
     "scale": 3,
     "ties": 8,
     "transposedconv": 20,
+    "upscale": 12,
 }
 
 

@@ -17,19 +17,23 @@ from lasport.keras_layers import (
     Autocrop,
     Combine,
     ConstantPad,
+    Dilate,
+    FeaturePooling,
     DenseRecurrence,
     FullReshape,
-    GlobalReduce,
     GRURecurrence,
+    GlobalReduce,
     InvStdBatchNormalization,
-    LocallyConnected2D,
     LSTMRecurrence,
+    LocallyConnected2D,
     Nonlinearity,
     Permutation,
     Pooling,
+    PyramidPooling,
     Scale,
     Shift,
     UnscaledDropout,
+    WinnerTakesAll,
 )
 
 MAPS = [(4, 7, 6, 3)]
@@ -133,9 +137,28 @@ CASES = {
     ),
     "gru_unrolled": (GRURecurrence, {"units": 2, "unroll": True}, [(4, 5, 3, 2)], (0,)),
     "rnn": (DenseRecurrence, {"units": 2, "backwards": True}, SEQUENCES, (0, 1)),
+    "dilate": (Dilate, {"factors": [2, 3]}, MAPS, (0, 1, 2)),
+    "feature_pool": (
+        FeaturePooling,
+        {"pool_size": 3, "function": "std", "axis": 2},
+        MAPS,
+        (0, 1, 3),
+    ),
+    "winner_takes_all": (WinnerTakesAll, {"pool_size": 3, "axis": 1}, [(2, 6)], (0,)),
+    "pyramid": (PyramidPooling, {"grids": [2, 1], "mode": "mean"}, MAPS, (0, 1, 2)),
+    "pyramid_fast": (PyramidPooling, {"grids": [2], "covering": False}, MAPS, (0, 1, 2)),
     "combine": (Combine, {"function": "maximum"}, [(4, 5), (4, 5), (4, 5)], (0, 1)),
 }
-ELEMENTWISE = ["batch_norm", "batch_norm_bare", "rectify", "selu", "shift", "scale", "dropout"]
+ELEMENTWISE = [
+    "batch_norm",
+    "batch_norm_bare",
+    "rectify",
+    "selu",
+    "shift",
+    "scale",
+    "dropout",
+    "winner_takes_all",
+]
 EACH_CASE = pytest.mark.parametrize("case", CASES)
 
 
