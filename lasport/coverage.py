@@ -8,6 +8,7 @@ done with the golden records, so a table row is no promise but an observation.
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections import Counter, defaultdict
@@ -55,7 +56,7 @@ from Lasagne's order of axes to channels last and back, `Permute` layers come on
 
 
 # What Lasagne adds to the name of a class that cuDNN, corrmm or cuda-convnet computes.
-GPU = re.compile("DNN|MM|CC")
+GPU = re.compile("DNN|MM|CC|_c01b")
 
 
 @dataclass
@@ -147,7 +148,8 @@ def _row(kind: str, observed: Mapping[str, Observation]) -> str:
 def _twin(kind: str, observed: Mapping[str, Observation]) -> str | None:
     """Return the observed class that one on a GPU, or in another module, shares its code with."""
     name = GPU.sub("", kind.rpartition(".")[2])
-    code = registry.families()[kind].translate
+    # A layer on permuted axes wraps the translation of its sibling.
+    code = inspect.unwrap(registry.families()[kind].translate)
     for other, family in registry.families().items():
         if other in observed and other.endswith(f".{name}") and family.translate is code:
             return other

@@ -22,6 +22,9 @@ from lasport.operations import (
     Flatten,
     GlobalReduce,
     Input,
+    Permute,
+    PyramidPool,
+    Recurrence,
     Rescale,
     Scale,
     Shift,
@@ -136,7 +139,9 @@ class _LayoutPass:
         inputs = tuple(self.values[value.id] for value in step.inputs)
         wanted = self._wanted(step, inputs)
         if wanted is not None:
-            inputs = tuple(self._in_layout(value, wanted, step) for value in inputs)
+            inputs = tuple(
+                self._in_layout(value, _of_rank(wanted, value), step) for value in inputs
+            )
         output = replace(step.output, layout=self._result(step, inputs))
         self.values[output.id] = output
         self.steps.append(replace(step, inputs=inputs, output=output))
@@ -164,12 +169,16 @@ class _LayoutPass:
         operation, rank = step.operation, len(step.output.shape)
         if isinstance(operation, Input):
             return self._input_layout(step)
+        if isinstance(operation, Permute):
+            return operation.relabelled(inputs[0].layout)
         if isinstance(operation, Flatten):
             source = inputs[0].layout.axes
             if source == tuple(range(len(source))):
                 return lasagne_order(rank)
             block = tuple(size or 0 for size in operation.shape[1:])
             return Layout(lasagne_order(rank).axes, Rows(block, tuple(a - 1 for a in source[1:])))
+        if isinstance(operation, PyramidPool):
+            return channels_last(rank)
         if isinstance(operation, (Dense, GlobalReduce)):
             axes = inputs[0].layout.axes if rank > 2 else lasagne_order(rank).axes
             return Layout(axes)
@@ -177,18 +186,27 @@ class _LayoutPass:
 
     def _input_layout(self, step: Step) -> Layout:
         rank = len(step.output.shape)
-        spatial = rank in (4, 5) or (rank == 3 and self._feeds_space(step.output))
-        if self.data_format == "channels_last" and spatial:
-            return channels_last(rank)
-        return lasagne_order(rank)
+        if self.data_format == "channels_first":
+            return lasagne_order(rank)
+        wanted = self._wanted_in_space(step.output)
+        if wanted is None:
+            return channels_last(rank) if rank in (4, 5) else lasagne_order(rank)
+        return wanted
 
-    def _feeds_space(self, value: Value) -> bool:
-        """Whether some operation on space takes the value, directly or past elementwise ones."""
-        return any(
-            step.operation.wants == "channels_last"
-            or (step.operation.wants == "any" and self._feeds_space(step.output))
-            for step in self.consumers[value.id]
-        )
+    def _wanted_in_space(self, value: Value) -> Layout | None:
+        """Return how an operation on space wants a value, directly or past elementwise ones."""
+        for step in self.consumers[value.id]:
+            operation = step.operation
+            if operation.wants == "channels_last":
+                return channels_last(len(value.shape))
+            if isinstance(operation, Recurrence):
+                return lasagne_order(len(value.shape))  # steps and features, no channels
+            wanted = self._wanted_in_space(step.output) if operation.wants == "any" else None
+            if wanted is not None and len(wanted.axes) == len(value.shape):
+                if isinstance(operation, Permute):
+                    return operation.labelled_before(wanted)
+                return wanted
+        return None
 
     def _folds(self, step: Step, value: Value) -> bool:
         """Whether an image can be flattened as it lies, because kernels behind absorb the order."""
@@ -236,9 +254,15 @@ class _LayoutPass:
         rank = len(value.shape)
         if self.data_format == "channels_first":
             layout = lasagne_order(rank)
-        elif rank in (4, 5):
+        elif rank in (4, 5) and value.layout.axes[0] == 0:
             layout = channels_last(rank)
         else:
             layout = value.layout
         producer = next(step for step in self.steps if step.output.id == value.id)
         return self._in_layout(value, layout, producer)
+
+
+def _of_rank(layout: Layout, value: Value) -> Layout:
+    """Return a layout for one of several inputs: a mask has fewer axes than its sequence."""
+    rank = len(value.shape)
+    return layout if rank == len(layout.axes) else lasagne_order(rank)

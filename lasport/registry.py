@@ -70,6 +70,12 @@ class Family:
         with the reason where a combination of options has no translation.
     note : str
         One line for the coverage table.
+    optional : frozenset of str
+        Those of ``params`` that a layer may lack; by default what Lasagne leaves
+        out when it is given None.
+    nets : tuple of str
+        Attributes that hold layers whose parameters Lasagne counts as this
+        layer's own. A reader makes networks of them.
     """
 
     attributes: type
@@ -80,6 +86,8 @@ class Family:
     param_shapes: Callable[..., Mapping[str, Shape]] = lambda attributes, inputs: {}
     note: str = ""
     absent: Mapping[str, object] = field(default_factory=dict)
+    nets: tuple[str, ...] = ()
+    optional: frozenset[str] = frozenset({"b", "beta", "gamma"})
 
     def read(self, values: Mapping[str, object]) -> object:
         """Return the attributes that a saved layer's state describes.
@@ -114,7 +122,11 @@ class Family:
 
 
 def attribute(
-    read: Callable[[object], T], *, absent: object = MISSING, formerly: tuple[str, ...] = ()
+    read: Callable[[object], T],
+    *,
+    absent: object = MISSING,
+    formerly: tuple[str, ...] = (),
+    compare: bool = True,
 ) -> T:
     """Declare one attribute of a family.
 
@@ -127,13 +139,16 @@ def attribute(
         Without it the attribute is required.
     formerly : tuple of str
         Older names of the attribute.
+    compare : bool
+        Whether attributes that differ in this are unlike each other.
 
     Returns
     -------
     dataclasses.Field
         Typed as what ``read`` returns, as :func:`dataclasses.field` does.
     """
-    return cast("T", field(metadata={"read": read, "absent": absent, "formerly": formerly}))
+    metadata = {"read": read, "absent": absent, "formerly": formerly}
+    return cast("T", field(compare=compare, metadata=metadata))
 
 
 LASAGNE_ROOTS = ("lasagne.layers", "nntools.layers")

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from lasport import layers as _families_are_registered  # noqa: F401 - importing registers
 from lasport.errors import Refusal, UnsupportedLayersError
-from lasport.operations import Input
+from lasport.operations import Input, Permute
 from lasport.plan import Plan, PlanBuilder, Step, Value
 from lasport.registry import family_of, refusal_of, require_family
 from lasport.spec import Layer, Network
@@ -98,9 +98,25 @@ def _translate_layer(layer: Layer, values: dict[str, Value], builder: PlanBuilde
     return require_family(layer).translate(layer.attributes, layer, inputs, builder)
 
 
+def _batch_comes_first(plan: Plan) -> bool:
+    """Whether the first axis of the inputs is what operations take for the batch.
+
+    It is not where a net takes its data in cuda-convnet's order of axes.
+    """
+    axes: dict[int, int] = {}  # which axis of each value the inputs' first one has become
+    for step in plan.steps:
+        axis = axes[step.inputs[0].id] if step.inputs else 0
+        if step.operation.wants != "any" and axis != 0:
+            return False
+        if isinstance(step.operation, Permute):
+            axis = step.operation.axes.index(axis)
+        axes[step.output.id] = axis
+    return True
+
+
 def _release_batch_size(plan: Plan) -> Plan:
     """Leave the batch size open, whatever the net declared, unless a layer depends on it."""
-    if any(step.operation.needs_batch_size for step in plan.steps):
+    if any(step.operation.needs_batch_size for step in plan.steps) or not _batch_comes_first(plan):
         return plan
 
     def release(step: Step) -> Step:

@@ -20,6 +20,7 @@ __all__ = [
     "InvStdToVariance",
     "Reshape",
     "Rows",
+    "Stack",
     "Transpose",
     "Weight",
     "inv_std_to_variance",
@@ -166,11 +167,26 @@ class Weight:
         return replace(self, conversions=self.conversions + conversions)
 
     @property
+    def trainable(self) -> bool:
+        """Whether Lasagne trains the parameter."""
+        return self.param.trainable
+
+    def split(self, array: Array) -> list[tuple[Weight, Array]]:
+        """Return each parameter's weight with its part of a target's array: all of it."""
+        return [(self, array)]
+
+    @property
     def value(self) -> Array:
         """The converted array; float64 where a conversion computes."""
         array = self.param.value
         for conversion in self.conversions:
             array = conversion.apply(array)
+        return array
+
+    def undo(self, array: Array) -> Array:
+        """Return a target's array in Lasagne's shape and meaning."""
+        for conversion in reversed(self.conversions):
+            array = conversion.undo(array)
         return array
 
     def restore(self, array: Array) -> Array:
@@ -183,6 +199,36 @@ class Weight:
             untouched = np.array_equal(array, self.value.astype(array.dtype))
             if untouched:
                 return self.param.value
-        for conversion in reversed(self.conversions):
-            array = conversion.undo(array)
-        return np.ascontiguousarray(array.astype(self.param.value.dtype))
+        return np.ascontiguousarray(self.undo(array).astype(self.param.value.dtype))
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Several parameters side by side in one variable of a target.
+
+    Attributes
+    ----------
+    parts : tuple of Weight
+        Trained all or not at all.
+    axis : int
+        Along which they are joined.
+    """
+
+    parts: tuple[Weight, ...]
+    axis: int = -1
+
+    @property
+    def trainable(self) -> bool:
+        """Whether Lasagne trains the parameters."""
+        return any(part.trainable for part in self.parts)
+
+    def split(self, array: Array) -> list[tuple[Weight, Array]]:
+        """Return each parameter's weight with its part of a target's array."""
+        sizes = [part.value.shape[self.axis] for part in self.parts]
+        pieces = np.split(array, np.cumsum(sizes)[:-1], axis=self.axis)
+        return list(zip(self.parts, pieces, strict=True))
+
+    @property
+    def value(self) -> Array:
+        """The converted arrays, joined."""
+        return np.concatenate([part.value for part in self.parts], axis=self.axis)

@@ -24,6 +24,7 @@ EXPORTED: dict[str, list[str]] = json.loads((HERE / "data" / "lasagne_layers.jso
 
 # Files of lasport/layers that declare no classes of Lasagne's, and what they are there for.
 NO_FAMILY = {
+    "filters": "what layers with filters have in common",
     "values": "readers of attribute values",
     "windows": "windows of arrays, for the references",
 }
@@ -33,9 +34,13 @@ WITHOUT_RECORD = {
     "lasagne.layers.corrmm.Conv2DMMLayer": "runs on a GPU only",
     "lasagne.layers.cuda_convnet.Conv2DCCLayer": "runs on a GPU only",
     "lasagne.layers.cuda_convnet.MaxPool2DCCLayer": "runs on a GPU only",
+    "lasagne.layers.cuda_convnet.NINLayer_c01b": "runs on a GPU only",
+    "lasagne.layers.cuda_convnet.ShuffleBC01ToC01BLayer": "runs on a GPU only",
+    "lasagne.layers.cuda_convnet.ShuffleC01BToBC01Layer": "runs on a GPU only",
     "lasagne.layers.dense.NonlinearityLayer": "Lasagne 0.1's path of special.NonlinearityLayer",
     "lasagne.layers.dnn.BatchNormDNNLayer": "runs on a GPU only",
     "lasagne.layers.dnn.Conv2DDNNLayer": "runs on a GPU only",
+    "lasagne.layers.dnn.Conv3DDNNLayer": "runs on a GPU only",
     "lasagne.layers.dnn.MaxPool2DDNNLayer": "runs on a GPU only",
     "lasagne.layers.dnn.Pool2DDNNLayer": "runs on a GPU only",
 }

@@ -48,7 +48,7 @@ def test_every_parameter_is_the_weight_of_one_step(name):
 def hopeless():
     """Build a net in which five layers cannot be translated, each for a reason of its own."""
     net = image(None, 2, 7, 5)
-    net = layer("local.LocallyConnected2DLayer", net, {}, name="local")
+    net = layer("special.InverseLayer", net, {}, name="inverse")
     net = layer("noise.DropoutLayer", net, {}, name="fine", p=0.5, rescale=True)
     net = layer("__main__.Swish", net, {}, name="swish")
     net = layer("special.NonlinearityLayer", net, {}, name="f", nonlinearity=named("__main__.f"))
@@ -65,7 +65,7 @@ def test_all_refusals_come_in_one_error():
     assert isinstance(error, LasportError)
     assert error.exit_code == 3
     assert [(refusal.layer, refusal.kind) for refusal in error.refusals] == [
-        ("local", "lasagne.layers.local.LocallyConnected2DLayer"),
+        ("inverse", "lasagne.layers.special.InverseLayer"),
         ("swish", "__main__.Swish"),
         ("f", "lasagne.layers.special.NonlinearityLayer"),
         ("softmax", "lasagne.layers.special.NonlinearityLayer"),
@@ -73,7 +73,7 @@ def test_all_refusals_come_in_one_error():
     ]
     first, *lines = str(error).splitlines()
     assert first == "5 layers cannot be translated:"
-    expected = ("locally connected", "replace the layer", "__main__.f", "matrices", "'left'")
+    expected = ("expressions, inverses", "replace the layer", "__main__.f", "matrices", "'left'")
     for refusal, line, words in zip(error.refusals, lines, expected, strict=True):
         assert line.strip().startswith(f"{refusal.layer} ({refusal.kind}): ")
         assert words in line
@@ -87,7 +87,7 @@ def test_a_single_refusal_is_singular():
 def test_classes_can_be_refused_before_anything_is_translated():
     # That softmax takes matrices only is found in translation.
     found = [refusal.layer for refusal in refusals(build_network(hopeless()))]
-    assert found == ["local", "swish", "f", "joined"]
+    assert found == ["inverse", "swish", "f", "joined"]
 
 
 def test_a_net_without_problems_has_no_refusals():

@@ -9,26 +9,39 @@ imported. Axes are those of the Keras tensor, the batch axis included.
 
 from lasport.keras_layers.arguments import LayerArgumentError
 from lasport.keras_layers.dropout import UnscaledDropout
+from lasport.keras_layers.feature_pool import FeaturePooling, WinnerTakesAll
 from lasport.keras_layers.global_reduce import GlobalReduce
+from lasport.keras_layers.locally_connected import LocallyConnected2D
 from lasport.keras_layers.merge import Autocrop, Combine
 from lasport.keras_layers.nonlinearity import Nonlinearity
 from lasport.keras_layers.normalization import InvStdBatchNormalization
 from lasport.keras_layers.pooling import Pooling
+from lasport.keras_layers.pyramid import PyramidPooling
 from lasport.keras_layers.rearrange import ConstantPad, FullReshape, Permutation
+from lasport.keras_layers.recurrent import DenseRecurrence, GRURecurrence, LSTMRecurrence
 from lasport.keras_layers.shift_scale import Scale, Shift
+from lasport.keras_layers.upscale import Dilate
 
 __all__ = [
     "Autocrop",
     "Combine",
     "ConstantPad",
+    "DenseRecurrence",
+    "Dilate",
+    "FeaturePooling",
     "FullReshape",
+    "GRURecurrence",
     "GlobalReduce",
     "InvStdBatchNormalization",
+    "LSTMRecurrence",
     "LayerArgumentError",
+    "LocallyConnected2D",
     "Nonlinearity",
     "Permutation",
     "Pooling",
+    "PyramidPooling",
     "Scale",
     "Shift",
     "UnscaledDropout",
+    "WinnerTakesAll",
 ]

@@ -12,7 +12,7 @@ from keras import ops
 from lasport.keras_layers.arguments import LayerArgumentError, one_of
 from lasport.spec import Shape
 
-__all__ = ["GlobalReduce"]
+__all__ = ["REDUCTIONS", "GlobalReduce"]
 
 Tensor: TypeAlias = keras.KerasTensor
 
@@ -33,7 +33,7 @@ def _extreme(x: Tensor, axis: tuple[int, ...], *, find: Callable[..., Tensor]) -
     return extreme(x)
 
 
-_FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
+REDUCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "mean": ops.mean,
     "max": partial(_extreme, find=ops.max),
     "min": partial(_extreme, find=ops.min),
@@ -79,7 +79,7 @@ class GlobalReduce(keras.layers.Layer):
         **kwargs: Any,  # Keras' own, whatever they are in the installed version.
     ) -> None:
         super().__init__(**kwargs)
-        self.function = one_of(_FUNCTIONS, function, "function")
+        self.function = one_of(REDUCTIONS, function, "function")
 
     def build(self, input_shape: Shape) -> None:
         """Refuse inputs without a spatial axis."""
@@ -91,7 +91,7 @@ class GlobalReduce(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """Reduce."""
-        return _FUNCTIONS[self.function](inputs, axis=tuple(range(1, len(inputs.shape) - 1)))
+        return REDUCTIONS[self.function](inputs, axis=tuple(range(1, len(inputs.shape) - 1)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return (batch, channels)."""

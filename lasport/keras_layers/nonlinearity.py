@@ -12,7 +12,7 @@ from keras import ops
 from lasport.keras_layers.arguments import LayerArgumentError, one_of
 from lasport.spec import Shape
 
-__all__ = ["Nonlinearity"]
+__all__ = ["Nonlinearity", "apply_function", "check_function"]
 
 Tensor: TypeAlias = keras.KerasTensor
 
@@ -62,6 +62,26 @@ _FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "softplus": ops.softplus,
     "tanh": ops.tanh,
 }
+
+
+def check_function(function: str, constants: Mapping[str, float]) -> dict[str, float]:
+    """Return a function's constants as floats.
+
+    Raises
+    ------
+    LayerArgumentError
+        For an unknown function, and for constants that are not the function's.
+    """
+    one_of(_FUNCTIONS, function, "function")
+    wanted = inspect.getfullargspec(_FUNCTIONS[function]).kwonlyargs
+    if sorted(constants) != sorted(wanted):
+        raise LayerArgumentError(f"{function} has the constants {wanted}; got {list(constants)}.")
+    return {name: float(value) for name, value in constants.items()}
+
+
+def apply_function(function: str, constants: Mapping[str, float], x: Tensor) -> Tensor:
+    """Apply one of the functions of :class:`Nonlinearity` by its name."""
+    return _FUNCTIONS[function](x, **constants)
 
 
 @keras.saving.register_keras_serializable(package="lasport")
@@ -120,13 +140,8 @@ class Nonlinearity(keras.layers.Layer):
         **kwargs: Any,  # Keras' own, whatever they are in the installed version.
     ) -> None:
         super().__init__(**kwargs)
-        self.function = one_of(_FUNCTIONS, function, "function")
-        self.constants = {name: float(value) for name, value in (constants or {}).items()}
-        wanted = inspect.getfullargspec(_FUNCTIONS[function]).kwonlyargs
-        if sorted(self.constants) != sorted(wanted):
-            raise LayerArgumentError(
-                f"{function} has the constants {wanted}; got {list(self.constants)}."
-            )
+        self.function = function
+        self.constants = check_function(function, constants or {})
         self.supports_masking = True
 
     def build(self, input_shape: Shape) -> None:
@@ -139,7 +154,7 @@ class Nonlinearity(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """Apply the function."""
-        return _FUNCTIONS[self.function](inputs, **self.constants)
+        return apply_function(self.function, self.constants, inputs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""

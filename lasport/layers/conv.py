@@ -1,96 +1,108 @@
-"""Conv2DLayer and its GPU variants, mirroring ``lasagne.layers.conv``.
+"""Conv1DLayer, Conv2DLayer, Conv3DLayer and GPU variants, mirroring ``lasagne.layers.conv``.
 
-``f(conv(x, W) + b)`` with W of shape (filters, channels / groups, rows,
-columns). A convolution flips its filters, a correlation does not: Conv2DLayer
-convolves unless told otherwise, the cuDNN, corrmm and cuda-convnet variants
-correlate.
+``f(conv(x, W) + b)`` with W of shape (filters, channels / groups, *filter
+size). A convolution flips its filters, a correlation does not: the layers of
+``lasagne.layers.conv`` convolve unless told otherwise, the cuDNN and corrmm
+variants correlate.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lasport.inert import Global, Instance
 from lasport.layers import nonlinearities
-from lasport.layers.nonlinearities import Nonlinearity
-from lasport.layers.values import at_least, batch_first, boolean, describe, repeated
+from lasport.layers.filters import (
+    FilterAttributes,
+    Pad,
+    add_bias,
+    bias_of,
+    bias_shape,
+    finish,
+    pads,
+    widths,
+)
+from lasport.layers.values import at_least, describe, repeated
 from lasport.layers.windows import strided_windows
-from lasport.operations import Conv, Shift
+from lasport.operations import Conv
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 from lasport.weights import Flip, Transpose, Weight
 
-Pad = str | tuple[int, ...]
+CONV1D = "lasagne.theano_extensions.conv.conv1d_{}"
+CONV2D = "theano.tensor.nnet.conv2d"
+CONV3D = "theano.tensor.nnet.conv3d"
+# The functions that layers convolve with unless they are given another, by all the names that they
+# have had. All compute the same, but for REVERSING.
+CONVOLUTIONS = {
+    **{
+        CONV1D.format(how).replace("lasagne", root): CONV1D.format(how)
+        for root in ("lasagne", "nntools")
+        for how in ("mc0", "mc1", "sc", "unstrided", "sd", "md")
+    },
+    CONV2D: CONV2D,
+    "theano.tensor.nnet.conv.conv2d": CONV2D,
+    "theano.tensor.nnet.abstract_conv.conv2d": CONV2D,
+    "theano.tensor.nnet.abstract_conv.conv3d": CONV3D,
+}
+# These convolve over the channels too: when they are not to flip filters, the channels of the
+# filters end up reversed.
+REVERSING = (CONV1D.format("sc"), CONV1D.format("unstrided"))
 
 
-def read_pad(value: object) -> Pad:
-    """Read ``pad``: 'valid', 'same', 'full', two ints or one for both axes."""
-    if isinstance(value, str):
-        if value in ("valid", "same", "full"):
-            return value
-        raise ValueError(f"'valid', 'same', 'full' or sizes were expected, not {describe(value)}")
-    return repeated(2, least=0)(value)
+def convolutions(axes: int) -> Callable[[object], str]:
+    """Return a reader of ``convolution``: Theano's or Lasagne's own functions over some axes."""
+    known = {path: name for path, name in CONVOLUTIONS.items() if f".conv{axes}d" in name}
 
+    def read(value: object) -> str:
+        if isinstance(value, Global) and value.path in known:
+            return known[value.path]
+        name = value.path if isinstance(value, (Global, Instance)) else describe(value)
+        usual = next(iter(known.values()))
+        raise ValueError(f"the function {name} is not {usual}; rebuild the layer with that one")
 
-# What Theano's releases call the function that Conv2DLayer uses unless it is given another.
-CONVOLUTIONS = (
-    "theano.tensor.nnet.conv2d",
-    "theano.tensor.nnet.conv.conv2d",
-    "theano.tensor.nnet.abstract_conv.conv2d",
-)
-
-
-def read_convolution(value: object) -> str:
-    """Read ``convolution``, the function that convolves: Theano's own."""
-    if isinstance(value, Global) and value.path in CONVOLUTIONS:
-        return CONVOLUTIONS[0]
-    name = value.path if isinstance(value, (Global, Instance)) else describe(value)
-    raise ValueError(
-        f"the function {name} is not {CONVOLUTIONS[0]}; rebuild the layer with that one"
-    )
+    return read
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvAttributes:
-    """Instance attributes of the convolutional layers."""
+class ConvAttributes(FilterAttributes):
+    """Instance attributes of the convolutional layers over two spatial axes."""
 
-    num_filters: int = attribute(at_least(1))
-    filter_size: tuple[int, ...] = attribute(repeated(2, least=1))
     stride: tuple[int, ...] = attribute(repeated(2, least=1), formerly=("strides",))
-    pad: Pad = attribute(read_pad, formerly=("border_mode",))
-    untie_biases: bool = attribute(boolean, absent=False)
-    flip_filters: bool = attribute(boolean, absent=True)
+    pad: Pad = attribute(pads(2), formerly=("border_mode",))
     num_groups: int = attribute(at_least(1), absent=1)
-    nonlinearity: Nonlinearity = attribute(nonlinearities.read)
-    convolution: str = attribute(read_convolution, absent=CONVOLUTIONS[0])
-    dimshuffle: bool = attribute(batch_first, absent=True)
+    convolution: str = attribute(convolutions(2), absent=CONV2D)
 
-    def padding(self) -> tuple[tuple[int, int], ...]:
-        """Return the zeros before and behind each spatial axis.
 
-        Lasagne refuses an even filter under 'same' since October 2015; before,
-        Conv2DLayer put the odd zero before the data (the other classes stored
-        numbers).
-        """
-        if self.pad == "valid":
-            return tuple((0, 0) for _ in self.filter_size)
-        if self.pad == "full":
-            return tuple((size - 1, size - 1) for size in self.filter_size)
-        if isinstance(self.pad, str):
-            return tuple((size // 2, (size - 1) // 2) for size in self.filter_size)
-        return tuple((pad, pad) for pad in self.pad)
+@dataclass(frozen=True, kw_only=True)
+class Conv1DAttributes(ConvAttributes):
+    """The same over one spatial axis."""
+
+    filter_size: tuple[int, ...] = attribute(repeated(1, least=1), formerly=("filter_length",))
+    stride: tuple[int, ...] = attribute(repeated(1, least=1))
+    pad: Pad = attribute(pads(1), formerly=("border_mode",))
+    convolution: str = attribute(convolutions(1), absent=CONV1D.format("mc0"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conv3DAttributes(ConvAttributes):
+    """The same over three spatial axes."""
+
+    filter_size: tuple[int, ...] = attribute(repeated(3, least=1))
+    stride: tuple[int, ...] = attribute(repeated(3, least=1))
+    pad: Pad = attribute(pads(3))
+    convolution: str = attribute(convolutions(3), absent=CONV3D)
 
 
 def output_shape(a: ConvAttributes, inputs: Sequence[Shape]) -> Shape:
     """``(batch, filters, *(size + zeros - filter) // stride + 1)``."""
-    batch, channels, *space = inputs[0]
-    if len(space) != len(a.filter_size):
-        raise ValueError(f"a filter of {len(a.filter_size)} axes meets an input of {inputs[0]}")
+    space = a.space(inputs[0])
+    channels = inputs[0][1]
     if any(size is not None and size % a.num_groups for size in (channels, a.num_filters)):
         raise ValueError(
             f"{channels} channels and {a.num_filters} filters do not make {a.num_groups} groups"
@@ -98,18 +110,20 @@ def output_shape(a: ConvAttributes, inputs: Sequence[Shape]) -> Shape:
     sizes = (
         None if size is None else (size + before + behind - filter_size) // stride + 1
         for size, (before, behind), filter_size, stride in zip(
-            space, a.padding(), a.filter_size, a.stride, strict=True
+            space, widths(a.pad, a.filter_size), a.filter_size, a.stride, strict=True
         )
     )
-    return (batch, a.num_filters, *sizes)
+    return (inputs[0][0], a.num_filters, *sizes)
 
 
 def param_shapes(a: ConvAttributes, inputs: Sequence[Shape]) -> Mapping[str, Shape]:
     """W is (filters, channels / groups, *filter size); b one per filter, or per place too."""
     channels = inputs[0][1]
-    space = output_shape(a, inputs)[2:] if a.untie_biases else ()
     per_group = None if channels is None else channels // a.num_groups
-    return {"W": (a.num_filters, per_group, *a.filter_size), "b": (a.num_filters, *space)}
+    return {
+        "W": (a.num_filters, per_group, *a.filter_size),
+        "b": bias_shape(a, output_shape(a, inputs)),
+    }
 
 
 def reference(
@@ -117,11 +131,8 @@ def reference(
 ) -> Array:
     """``f(conv(x, W) + b)`` as sums over windows."""
     (x,) = inputs
-    space = tuple(range(2, x.ndim))
-    kernel = params["W"]
-    if a.flip_filters:
-        kernel = np.flip(kernel, space)
-    x = np.pad(x, ((0, 0), (0, 0), *a.padding()))
+    kernel = np.flip(params["W"], flipped_axes(a))
+    x = np.pad(x, ((0, 0), (0, 0), *widths(a.pad, a.filter_size)))
     windows = strided_windows(x, a.filter_size, a.stride)
     filter_axes = tuple(range(x.ndim, windows.ndim))
     parts = [
@@ -132,36 +143,43 @@ def reference(
             strict=True,
         )
     ]
-    y = np.moveaxis(np.concatenate(parts, axis=-1), -1, 1)
-    if "b" in params:
-        bias = params["b"]
-        y = y + (bias if a.untie_biases else bias.reshape(-1, *(1 for _ in space)))
-    return nonlinearities.compute(a.nonlinearity, y)
+    return finish(a, params, np.moveaxis(np.concatenate(parts, axis=-1), -1, 1))
+
+
+def flipped_axes(a: ConvAttributes) -> tuple[int, ...]:
+    """Return the axes of W to be reversed for a correlation."""
+    if a.flip_filters:
+        return tuple(range(2, 2 + len(a.filter_size)))
+    return (1,) if a.convolution in REVERSING else ()
 
 
 def translate(
     a: ConvAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
     """Correlate with flipped filters, add untied biases, apply the nonlinearity."""
-    (x,) = inputs
+    return convolve(a, Weight(layer.params["W"]), bias_of(layer), inputs[0], builder)
+
+
+def convolve(
+    a: ConvAttributes, kernel: Weight, bias: Weight | None, x: Value, builder: PlanBuilder
+) -> Value:
+    """Append the steps of a convolution with a kernel of (filters, channels, *filter size)."""
     shape = output_shape(a, [x.shape])
-    space = tuple(range(2, len(shape)))
-    kernel = Weight(layer.params["W"])
-    if a.flip_filters:
-        kernel = kernel.then(Flip(space))
-    bias = Weight(layer.params["b"]) if "b" in layer.params else None
+    flipped = flipped_axes(a)
+    if flipped:
+        kernel = kernel.then(Flip(flipped))
     conv = Conv(
-        kernel=kernel.then(Transpose((*space, 1, 0))),
+        kernel=kernel.then(Transpose((*range(2, len(shape)), 1, 0))),
         bias=None if a.untie_biases else bias,
         filters=a.num_filters,
         kernel_size=a.filter_size,
         strides=a.stride,
-        padding=a.padding(),
+        padding=widths(a.pad, a.filter_size),
         groups=a.num_groups,
     )
     y = builder.add(conv, (x,), shape)
-    if bias is not None and a.untie_biases:
-        y = builder.add(Shift(weight=bias, shared_axes=(0,)), (y,), shape, suffix="bias")
+    if a.untie_biases:
+        y = add_bias(a, bias, y, builder)
     return nonlinearities.apply(a.nonlinearity, y, builder)
 
 
@@ -173,15 +191,19 @@ CONVOLUTION = Family(
     reference=reference,
     translate=translate,
 )
+CONVOLUTION_1D = dataclasses.replace(CONVOLUTION, attributes=Conv1DAttributes)
+CONVOLUTION_3D = dataclasses.replace(CONVOLUTION, attributes=Conv3DAttributes)
 # These classes never flipped before they had the attribute, and do not by default since.
-CORRELATION = dataclasses.replace(CONVOLUTION, absent={"flip_filters": False})
+UNFLIPPED = {"flip_filters": False}
 
+register(CONVOLUTION_1D, kinds=["lasagne.layers.conv.Conv1DLayer"])
 register(CONVOLUTION, kinds=["lasagne.layers.conv.Conv2DLayer"])
+register(CONVOLUTION_3D, kinds=["lasagne.layers.conv.Conv3DLayer"])
 register(
-    CORRELATION,
-    kinds=[
-        "lasagne.layers.dnn.Conv2DDNNLayer",
-        "lasagne.layers.corrmm.Conv2DMMLayer",
-        "lasagne.layers.cuda_convnet.Conv2DCCLayer",
-    ],
+    dataclasses.replace(CONVOLUTION, absent=UNFLIPPED),
+    kinds=["lasagne.layers.dnn.Conv2DDNNLayer", "lasagne.layers.corrmm.Conv2DMMLayer"],
+)
+register(
+    dataclasses.replace(CONVOLUTION_3D, absent=UNFLIPPED),
+    kinds=["lasagne.layers.dnn.Conv3DDNNLayer"],
 )

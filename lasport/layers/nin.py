@@ -61,11 +61,17 @@ def translate(
     a: NINAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
     """Multiply over the channel axis, add untied biases, apply the nonlinearity."""
-    (x,) = inputs
-    shape = output_shape(a, [x.shape])
     bias = Weight(layer.params["b"]) if "b" in layer.params else None
+    return multiply(a, Weight(layer.params["W"]), bias, inputs[0], builder)
+
+
+def multiply(
+    a: NINAttributes, kernel: Weight, bias: Weight | None, x: Value, builder: PlanBuilder
+) -> Value:
+    """Append the steps of a product with a kernel of (channels, units)."""
+    shape = output_shape(a, [x.shape])
     dense = Dense(
-        kernel=Weight(layer.params["W"]),
+        kernel=kernel,
         bias=None if a.untie_biases else bias,
         units=a.num_units,
         axis=1,
@@ -76,14 +82,13 @@ def translate(
     return nonlinearities.apply(a.nonlinearity, y, builder)
 
 
-register(
-    Family(
-        attributes=NINAttributes,
-        params=("W", "b"),
-        output_shape=output_shape,
-        param_shapes=param_shapes,
-        reference=reference,
-        translate=translate,
-    ),
-    kinds=["lasagne.layers.dense.NINLayer"],
+NIN = Family(
+    attributes=NINAttributes,
+    params=("W", "b"),
+    output_shape=output_shape,
+    param_shapes=param_shapes,
+    reference=reference,
+    translate=translate,
 )
+
+register(NIN, kinds=["lasagne.layers.dense.NINLayer"])

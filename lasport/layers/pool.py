@@ -1,6 +1,6 @@
-"""Pool2DLayer, MaxPool2DLayer, their GPU variants and GlobalPoolLayer.
+"""Pooling layers over one to three axes, their GPU variants and GlobalPoolLayer.
 
-Mirrors ``lasagne.layers.pool`` on Theano's ``pool_2d``: windows of
+Mirrors ``lasagne.layers.pool`` on Theano's ``pool_2d`` and ``pool_3d``: windows of
 ``pool_size`` every ``stride`` places. ``ignore_border=False`` also counts the
 windows that reach beyond the data (and allows no padding); averages there
 divide by the places that exist.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lasport.inert import Global
-from lasport.layers.values import batch_first, boolean, describe, repeated, text
+from lasport.layers.values import boolean, describe, repeated, text
 from lasport.layers.windows import strided_windows
 from lasport.operations import GlobalReduce, Pool
 from lasport.plan import PlanBuilder, Value
@@ -36,7 +36,7 @@ def read_mode(value: object) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PoolAttributes:
-    """Instance attributes of the pooling layers."""
+    """Instance attributes of the pooling layers over two spatial axes."""
 
     pool_size: tuple[int, ...] = attribute(repeated(2, least=1), formerly=("ds",))
     stride: tuple[int, ...] | None = attribute(
@@ -45,12 +45,29 @@ class PoolAttributes:
     pad: tuple[int, ...] = attribute(repeated(2, least=0), absent=(0, 0))
     ignore_border: bool = attribute(boolean)
     mode: str = attribute(read_mode, absent="max")
-    dimshuffle: bool = attribute(batch_first, absent=True)
 
     @property
     def strides(self) -> tuple[int, ...]:
         """Step between windows; instances of before April 2015 step by the window."""
         return self.pool_size if self.stride is None else self.stride
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool1DAttributes(PoolAttributes):
+    """The same over one spatial axis; instances of before April 2015 hold plain ints."""
+
+    pool_size: tuple[int, ...] = attribute(repeated(1, least=1), formerly=("ds",))
+    stride: tuple[int, ...] | None = attribute(repeated(1, least=1), formerly=("st",), absent=None)
+    pad: tuple[int, ...] = attribute(repeated(1, least=0), absent=(0,))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool3DAttributes(PoolAttributes):
+    """The same over three spatial axes."""
+
+    pool_size: tuple[int, ...] = attribute(repeated(3, least=1))
+    stride: tuple[int, ...] | None = attribute(repeated(3, least=1))
+    pad: tuple[int, ...] = attribute(repeated(3, least=0))
 
 
 def output_length(size: int, window: int, stride: int, pad: int, ignore_border: bool) -> int:
@@ -132,17 +149,20 @@ POOL = Family(
     reference=reference,
     translate=translate,
 )
+POOL1D = dataclasses.replace(POOL, attributes=Pool1DAttributes)
+POOL3D = dataclasses.replace(POOL, attributes=Pool3DAttributes)
 
-register(POOL, kinds=["lasagne.layers.pool.Pool2DLayer", "lasagne.layers.pool.MaxPool2DLayer"])
-# cuDNN ignores borders, cuda-convnet never does; neither class stores it.
-register(
-    dataclasses.replace(POOL, absent={"ignore_border": True}),
-    kinds=["lasagne.layers.dnn.Pool2DDNNLayer", "lasagne.layers.dnn.MaxPool2DDNNLayer"],
-)
-register(
-    dataclasses.replace(POOL, absent={"ignore_border": False}),
-    kinds=["lasagne.layers.cuda_convnet.MaxPool2DCCLayer"],
-)
+for _family, _axes in ((POOL1D, 1), (POOL, 2), (POOL3D, 3)):
+    register(
+        _family,
+        kinds=[f"lasagne.layers.pool.{_mode}Pool{_axes}DLayer" for _mode in ("", "Max")],
+    )
+# cuDNN ignores borders, and its classes do not store it.
+for _family, _axes in ((POOL, 2), (POOL3D, 3)):
+    register(
+        dataclasses.replace(_family, absent={"ignore_border": True}),
+        kinds=[f"lasagne.layers.dnn.{_mode}Pool{_axes}DDNNLayer" for _mode in ("", "Max")],
+    )
 
 # Theano reductions that GlobalPoolLayer may hold; var and std are the biased ones.
 REDUCTIONS: Mapping[str, Callable[..., Array]] = {

@@ -22,37 +22,6 @@ refuse(
 )
 
 for _what, _kinds in {
-    "convolutions over one or three axes": [
-        "conv.Conv1DLayer",
-        "conv.Conv3DLayer",
-        "dnn.Conv3DDNNLayer",
-    ],
-    "transposed and dilated convolutions": [
-        "conv.DilatedConv2DLayer",
-        "conv.TransposedConv2DLayer",
-        "conv.TransposedConv3DLayer",
-    ],
-    "locally connected layers": ["local.LocallyConnected2DLayer"],
-    "pooling over one or three axes": [
-        "dnn.MaxPool3DDNNLayer",
-        "dnn.Pool3DDNNLayer",
-        "pool.MaxPool1DLayer",
-        "pool.MaxPool3DLayer",
-        "pool.Pool1DLayer",
-        "pool.Pool3DLayer",
-    ],
-    "pooling over features and pyramids": [
-        "dnn.SpatialPyramidPoolingDNNLayer",
-        "pool.FeaturePoolLayer",
-        "pool.FeatureWTALayer",
-        "pool.SpatialPyramidPoolingLayer",
-    ],
-    "upscaling": ["pool.Upscale1DLayer", "pool.Upscale2DLayer", "pool.Upscale3DLayer"],
-    "cuda-convnet's order of axes (channels, rows, columns, batch)": [
-        "cuda_convnet.NINLayer_c01b",
-        "cuda_convnet.ShuffleBC01ToC01BLayer",
-        "cuda_convnet.ShuffleC01BToBC01Layer",
-    ],
     "embeddings": ["embedding.EmbeddingLayer"],
     "Gaussian noise": ["noise.GaussianNoiseLayer"],
     "local response normalization and standardization": [
@@ -61,9 +30,6 @@ for _what, _kinds in {
     ],
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
-        "recurrent.GRULayer",
-        "recurrent.LSTMLayer",
-        "recurrent.RecurrentLayer",
     ],
     "dimshuffle and slices": ["shape.DimshuffleLayer", "shape.SliceLayer"],
     "expressions, inverses, rectifiers with parameters and spatial transformers": [

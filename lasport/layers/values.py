@@ -16,7 +16,6 @@ from lasport.spec import Shape
 
 __all__ = [
     "at_least",
-    "batch_first",
     "boolean",
     "integer",
     "integers",
@@ -64,16 +63,6 @@ def boolean(value: object) -> bool:
     if isinstance(value, (bool, np.bool_)) or value in (0, 1):
         return bool(value)
     raise ValueError(f"True or False was expected, not {describe(value)}")
-
-
-def batch_first(value: object) -> bool:
-    """Read ``dimshuffle`` of a cuda-convnet layer, which must be on."""
-    if not boolean(value):
-        raise ValueError(
-            "False asks for cuda-convnet's order of axes (channels, rows, columns, batch), which "
-            "is not translated yet"
-        )
-    return True
 
 
 def text(value: object) -> str:

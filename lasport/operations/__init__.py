@@ -8,31 +8,52 @@ says in ``wants`` what order it can work in.
 
 from lasport.operations.base import Operation, product
 from lasport.operations.elementwise import Activation, BatchNorm, Dropout, Rescale, Scale, Shift
-from lasport.operations.linear import Conv, Dense
+from lasport.operations.linear import Conv, ConvTranspose, Dense, LocallyConnected
 from lasport.operations.merging import Autocrop, Combine, Concat
-from lasport.operations.pooling import GlobalReduce, Pool
-from lasport.operations.shaping import Crop, Flatten, Input, Pad, Reshape, TransposeAxes
+from lasport.operations.pooling import (
+    GlobalReduce,
+    Pool,
+    PoolFeatures,
+    PyramidPool,
+    Upscale,
+    WinnerTakesAll,
+)
+from lasport.operations.recurrent import GRU, LSTM, DenseLoop, GatedRecurrence, Loop, Recurrence
+from lasport.operations.shaping import Crop, Flatten, Input, Pad, Permute, Reshape, TransposeAxes
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "Activation",
     "Autocrop",
     "BatchNorm",
     "Combine",
     "Concat",
     "Conv",
+    "ConvTranspose",
     "Crop",
     "Dense",
+    "DenseLoop",
     "Dropout",
     "Flatten",
+    "GatedRecurrence",
     "GlobalReduce",
     "Input",
+    "LocallyConnected",
+    "Loop",
     "Operation",
     "Pad",
+    "Permute",
     "Pool",
+    "PoolFeatures",
+    "PyramidPool",
+    "Recurrence",
     "Rescale",
     "Reshape",
     "Scale",
     "Shift",
     "TransposeAxes",
+    "Upscale",
+    "WinnerTakesAll",
     "product",
 ]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from lasport.layout import Layout
 from lasport.spec import Shape
-from lasport.weights import Rows, Transpose, Weight
+from lasport.weights import Rows, Stack, Transpose, Weight
 
 __all__ = ["Operation", "Wanted", "physical_axes", "present", "product", "spread"]
+
+W = TypeVar("W", bound=Weight | Stack)
 
 Wanted = Literal["any", "lasagne", "channels_last"]
 
@@ -29,7 +31,7 @@ class Operation:
 
     wants: Wanted = field(default="any", init=False)
 
-    def weights(self) -> Mapping[str, Weight]:
+    def weights(self) -> Mapping[str, Weight | Stack]:
         """Return the weights by name, those that are absent left out."""
         return {}
 
@@ -48,7 +50,7 @@ class Operation:
     def frozen(self) -> bool:
         """Whether it has weights and none of them is trained."""
         weights = self.weights().values()
-        return bool(weights) and not any(weight.param.trainable for weight in weights)
+        return bool(weights) and not any(weight.trainable for weight in weights)
 
     @property
     def needs_batch_size(self) -> bool:
@@ -56,7 +58,7 @@ class Operation:
         return False
 
 
-def present(**weights: Weight | None) -> dict[str, Weight]:
+def present(**weights: W | None) -> dict[str, W]:
     """Return the weights that are there."""
     return {name: weight for name, weight in weights.items() if weight is not None}
 

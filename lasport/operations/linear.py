@@ -10,7 +10,7 @@ from lasport.operations.base import Operation, Wanted, present
 from lasport.operations.elementwise import Shift
 from lasport.weights import Weight
 
-__all__ = ["Conv", "Dense"]
+__all__ = ["Conv", "ConvTranspose", "Dense", "LocallyConnected"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,17 +54,13 @@ class Dense(Operation):
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Conv(Operation):
-    """Correlation over space, zero padded, channels last.
+class _Filters(Operation):
+    """What convolutions have in common: a kernel and perhaps a bias, channels last.
 
     Attributes
     ----------
-    kernel : Weight
-        (*filter size, input channels / groups, filters), not to be flipped.
     bias : Weight or None
         (filters,).
-    padding : tuple of (int, int)
-        Zeros before and behind each spatial axis.
     """
 
     wants: Wanted = field(default="channels_last", init=False)
@@ -73,8 +69,6 @@ class Conv(Operation):
     filters: int
     kernel_size: tuple[int, ...]
     strides: tuple[int, ...]
-    padding: tuple[tuple[int, int], ...]
-    groups: int = 1
 
     def weights(self) -> Mapping[str, Weight]:
         """Return kernel and bias."""
@@ -86,3 +80,60 @@ class Conv(Operation):
             return [self]
         shared = (0, *range(2, rank))
         return [replace(self, bias=None), Shift(weight=self.bias, shared_axes=shared)]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Conv(_Filters):
+    """Correlation over space, zero padded.
+
+    Attributes
+    ----------
+    kernel : Weight
+        (*filter size, input channels / groups, filters), not to be flipped.
+    padding : tuple of (int, int)
+        Zeros before and behind each spatial axis.
+    dilation : tuple of int
+        Distance between the places that a filter looks at; 1 where left out.
+    """
+
+    padding: tuple[tuple[int, int], ...]
+    groups: int = 1
+    dilation: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ConvTranspose(_Filters):
+    """Each entry adds its multiple of the kernel to the output, at ``strides`` times its place.
+
+    Attributes
+    ----------
+    kernel : Weight
+        (*filter size, filters, input channels).
+    cuts : tuple of (int, int)
+        What is then cut off before and behind each spatial axis; zeros are put there if negative.
+    """
+
+    cuts: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LocallyConnected(Operation):
+    """Correlation whose filters differ from place to place, with an output of the input's size.
+
+    Attributes
+    ----------
+    kernel : Weight
+        (*space, *filter size, input channels, filters); without filters if channelwise.
+    channelwise : bool
+        Whether each filter sees only the channel of its own number.
+    """
+
+    wants: Wanted = field(default="channels_last", init=False)
+    kernel: Weight
+    filters: int
+    kernel_size: tuple[int, ...]
+    channelwise: bool
+
+    def weights(self) -> Mapping[str, Weight]:
+        """Return the kernel."""
+        return {"kernel": self.kernel}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from lasport.layout import Layout
 from lasport.operations.base import Operation, Wanted
 
-__all__ = ["GlobalReduce", "Pool"]
+__all__ = ["GlobalReduce", "Pool", "PoolFeatures", "PyramidPool", "Upscale", "WinnerTakesAll"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -37,3 +38,74 @@ class GlobalReduce(Operation):
 
     wants: Wanted = field(default="channels_last", init=False)
     function: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Upscale(Operation):
+    """Enlarge space by whole factors, channels last.
+
+    Attributes
+    ----------
+    mode : {"repeat", "dilate"}
+        What goes behind each entry: its copies, or zeros.
+    """
+
+    wants: Wanted = field(default="channels_last", init=False)
+    factors: tuple[int, ...]
+    mode: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Pools(Operation):
+    """Pools of neighbours along one axis.
+
+    Attributes
+    ----------
+    pool_size : int
+        A divisor of the axis' size.
+    """
+
+    axis: int
+    pool_size: int
+
+    def arranged(self, layout: Layout) -> Operation:
+        """Return the operation along the physical axis."""
+        return replace(self, axis=layout.physical(self.axis))
+
+    @property
+    def needs_batch_size(self) -> bool:
+        """Whether examples are pooled."""
+        return self.axis == 0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PoolFeatures(_Pools):
+    """Reduce each pool to one entry."""
+
+    function: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class WinnerTakesAll(_Pools):
+    """Set all but the (first) largest entry of each pool to zero."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PyramidPool(Operation):
+    """Pool images into bins: (batch, rows, columns, channels) to (batch, bins, channels).
+
+    Attributes
+    ----------
+    grids : tuple of int
+        How many bins each grid has along either axis.
+    covering : bool
+        Whether bins are as small as they can be to cover the image; otherwise they are equally
+        large and equally far apart.
+    mode : {"max", "mean", "sum"}
+        What becomes of a bin.
+    """
+
+    wants: Wanted = field(default="channels_last", init=False)
+    grids: tuple[int, ...]
+    covering: bool
+    mode: str

@@ -9,7 +9,7 @@ from lasport.layout import Layout
 from lasport.operations.base import Operation, Wanted
 from lasport.spec import Shape
 
-__all__ = ["Crop", "Flatten", "Input", "Pad", "Reshape", "TransposeAxes"]
+__all__ = ["Crop", "Flatten", "Input", "Pad", "Permute", "Reshape", "TransposeAxes"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -41,6 +41,24 @@ class TransposeAxes(Operation):
     """
 
     axes: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Permute(Operation):
+    """Reorder Lasagne's axes: axis ``i`` of the output is axis ``axes[i]`` of the input.
+
+    The target's array stays as it is: the layout of the output says which axis is which.
+    """
+
+    axes: tuple[int, ...]
+
+    def relabelled(self, layout: Layout) -> Layout:
+        """Return the output's layout for an input held in ``layout``."""
+        return replace(layout, axes=tuple(self.axes.index(axis) for axis in layout.axes))
+
+    def labelled_before(self, layout: Layout) -> Layout:
+        """Return the input's layout for an output held in ``layout``."""
+        return replace(layout, axes=tuple(self.axes[axis] for axis in layout.axes))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

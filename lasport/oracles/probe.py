@@ -70,6 +70,9 @@ GRID = 2.0**-18
 # Theano's generator takes no larger seed.
 MAX_STREAM_SEED = 2147462578
 
+# Attributes of recurrent layers that are layers, whose parameters get_params() adds.
+INNER_NETS = ("input_to_hidden", "hidden_to_hidden")
+
 SAMPLERS = ("binomial", "uniform", "normal", "multinomial", "choice")
 
 # Python mode without rewriting takes 0.1 s where compiling takes many, and gives the same bits on
@@ -122,16 +125,22 @@ def list_outputs(net):
     ]
 
 
-def choose_input_shapes(layers, sources):
-    # type: (Sequence[Layer], Sequence[Layer]) -> list[tuple[int, ...]]
-    """Return a full shape for every input layer: open sizes become odd and unlike all others."""
+def choose_input_shapes(layers, sources, masked=False):
+    # type: (Sequence[Layer], Sequence[Layer], bool) -> list[tuple[int, ...]]
+    """Return a full shape for every input layer: open sizes become odd and unlike all others.
+
+    In a net with masks open second axes are time, which sequences and masks have in common.
+    """
     taken = set(size for layer in layers for size in layer.output_shape)
     free = (size for size in range(3, 10**6, 2) if size not in taken)
     batch = next((s.shape[0] for s in sources if s.shape and s.shape[0] is not None), None)
     batch = next(free) if batch is None else batch
+    shared = {0: batch}
+    if masked:
+        shared[1] = next(free)
     return [
         tuple(
-            size if size is not None else batch if axis == 0 else next(free)
+            size if size is not None else shared[axis] if axis in shared else next(free)
             for axis, size in enumerate(source.shape)
         )
         for source in sources
@@ -153,6 +162,19 @@ def draw_values(rng, shape, dtype, grid=GRID):
     values = rng.standard_normal(size=shape) * scale + mean  # type: Array
     values = np.round(values / grid) * grid
     return values.astype(dtype)
+
+
+def draw_mask(rng, shape, dtype):
+    # type: (np.random.RandomState, tuple[int, ...], str) -> Array
+    """Draw which time steps count, 0 or 1: random floats would hardly ever leave one out."""
+    return draw_values(rng, shape, "int8").astype(dtype)
+
+
+def list_masks(layers):
+    # type: (Sequence[Layer]) -> list[Layer]
+    """Return the layers that recurrent layers take for masks."""
+    places = [(layer, getattr(layer, "mask_incoming_index", -1)) for layer in layers]
+    return [layer.input_layers[place] for layer, place in places if place > 0]
 
 
 @contextlib.contextmanager
@@ -235,16 +257,42 @@ def shared_variables(expression):
     return [expression] if collect is None else list(collect(expression))
 
 
+def own_params(layer):
+    # type: (Layer) -> Iterator[tuple[Variable, set[str], str | None]]
+    """Yield a layer's parameters, each with its tags and the name of its attribute.
+
+    A recurrent layer counts those of the nets inside it as its own. What it has no attribute for is
+    called after the place of its layer in the net: "hidden_to_hidden.1.W".
+    """
+    from lasagne.layers import get_all_layers
+
+    owners = [("", layer)]
+    for net in INNER_NETS:
+        if hasattr(layer, net):
+            inner = get_all_layers(getattr(layer, net))
+            owners += [("%s.%d." % (net, k), owner) for k, owner in enumerate(inner)]
+    for prefix, owner in owners:
+        for expression, tags in owner.params.items():
+            names = attribute_names(layer, expression)
+            names += [prefix + name for name in attribute_names(owner, expression)]
+            yield expression, tags, names[0] if names else None
+
+
+def attribute_names(layer, expression):
+    # type: (Layer, Variable) -> list[str]
+    """Return the names of the attributes that are an expression."""
+    return sorted(name for name, value in vars(layer).items() if value is expression)
+
+
 def describe_params(layers, params):
     # type: (Sequence[Layer], Sequence[Variable]) -> list[dict[str, Any]]
     """Return name, tags and owners ([layer index, attribute], first owner first) of parameters."""
     found = dict((param, {"tags": set(), "owners": []}) for param in params)  # type: dict[Any, dict[str, Any]]
     for k, layer in enumerate(layers):
-        for expression, tags in layer.params.items():
-            names = sorted(name for name, value in vars(layer).items() if value is expression)
+        for expression, tags, name in own_params(layer):
             for param in shared_variables(expression):
                 found[param]["tags"] |= set(tags)
-                found[param]["owners"].append([k, names[0] if names else None])
+                found[param]["owners"].append([k, name])
     return [
         {"name": as_text(p.name), "tags": sorted(found[p]["tags"]), "owners": found[p]["owners"]}
         for p in params
@@ -388,9 +436,14 @@ def probe_layers(net, inputs=None, batches=None, seed=0, passes=PASSES, grid=GRI
 
     def draw_inputs():
         # type: () -> list[Array]
-        shapes = choose_input_shapes(layers, sources)
-        dtypes = [source.input_var.dtype for source in sources]
-        return [draw_values(rng, shape, dtype, grid) for shape, dtype in zip(shapes, dtypes)]
+        masks = list_masks(layers)
+        shapes = choose_input_shapes(layers, sources, bool(masks))
+        return [
+            draw_mask(rng, shape, source.input_var.dtype)
+            if source in masks
+            else draw_values(rng, shape, source.input_var.dtype, grid)
+            for shape, source in zip(shapes, sources)
+        ]
 
     def as_fed(arrays):
         # type: (Sequence[Array]) -> list[Array]

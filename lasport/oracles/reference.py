@@ -16,7 +16,8 @@ from numpy.typing import DTypeLike
 
 from lasport.errors import ComparisonError
 from lasport.layers.input import InputAttributes
-from lasport.oracles.probe import FORMAT, GRID, choose_input_shapes, draw_values
+from lasport.layers.recurrence import RecurrenceAttributes
+from lasport.oracles.probe import FORMAT, GRID, choose_input_shapes, draw_mask, draw_values
 from lasport.oracles.record import Record
 from lasport.registry import require_family
 from lasport.spec import Array, Layer, Network
@@ -188,11 +189,25 @@ def draw_inputs(network: Network, seed: int, passes: int = 0) -> list[list[Array
     shaped = [SimpleNamespace(shape=source.output_shape) for source in sources]
     known = [layer for layer in network.layers if layer.output_shape is not None]
     dtypes = [_input_dtype(source) for source in sources]
-    shapes = choose_input_shapes(known, shaped)
+    masks = _masks(network)
+    shapes = choose_input_shapes(known, shaped, bool(masks))
     return [
-        [draw_values(rng, shape, dtype) for shape, dtype in zip(shapes, dtypes, strict=True)]
+        [
+            (draw_mask if name in masks else draw_values)(rng, shape, dtype)
+            for name, shape, dtype in zip(network.inputs, shapes, dtypes, strict=True)
+        ]
         for _ in range(1 + passes)
     ]
+
+
+def _masks(network: Network) -> set[str]:
+    """Return the names of the layers that recurrent layers take for masks."""
+    return {
+        layer.incoming[layer.attributes.places(len(layer.incoming))["mask"]]
+        for layer in network.layers
+        if isinstance(layer.attributes, RecurrenceAttributes)
+        and "mask" in layer.attributes.places(len(layer.incoming))
+    }
 
 
 def _input_dtype(source: Layer) -> str:

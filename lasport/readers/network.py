@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -22,14 +23,14 @@ from lasport.spec import Array, Layer, Network, Param, Shape
 
 __all__ = ["build_network", "find_layers", "is_layer"]
 
+# No recurrent layer of Lasagne's has another one inside; a file could have any number.
+MAX_NESTING = 4
+
 # Tags that Lasagne gave before layers kept them (May 2015), by attribute name.
 DEFAULT_TAGS = {
     "W": frozenset({"trainable", "regularizable"}),
     "b": frozenset({"trainable"}),
 }
-
-# What a layer may do without; it is None then.
-OPTIONAL_PARAMS = frozenset({"b", "beta", "gamma"})
 
 
 def build_network(
@@ -66,7 +67,7 @@ def build_network(
         if missing:
             raise UsageError(f"no layer is called {missing[0]!r}; there are: {', '.join(layers)}")
         listed = list(outputs)
-    builder = _LayerBuilder({id(layer): name for name, layer in layers.items()})
+    builder = _LayerBuilder({id(layer): name for name, layer in layers.items()}, {})
     return Network(
         layers=tuple(map(builder.build, _all_layers([layers[name] for name in listed]))),
         outputs=tuple(dict.fromkeys(listed)),
@@ -208,10 +209,13 @@ def _unique_names(layers: Sequence[Instance], keys: Mapping[int, str]) -> dict[i
 class _LayerBuilder:
     """Builds layers one after another, in order, remembering shapes and shared variables."""
 
-    def __init__(self, names: Mapping[int, str]) -> None:
+    def __init__(
+        self, names: Mapping[int, str], arrays: dict[int, Array], nesting: int = 0
+    ) -> None:
         self.names = names
         self.shapes: dict[int, Shape | None] = {}
-        self.arrays: dict[int, Array] = {}
+        self.arrays = arrays
+        self.nesting = nesting
 
     def build(self, layer: Instance) -> Layer:
         name, kind = self.names[id(layer)], layer.path or "an object of an unknown class"
@@ -231,9 +235,10 @@ class _LayerBuilder:
         shape: Shape | None = None
         problem: str | None = None
         try:
-            params = self._params(layer, family)
+            nets = {net: self._net(layer, net) for net in family.nets} if family else {}
+            params = self._params(layer, family, nets)
             if family is not None:
-                attributes = family.read(state)
+                attributes = family.read({**state, **nets})
                 shape = _output_shape(family, attributes, inputs)
         except ValueError as error:
             problem = str(error)
@@ -251,8 +256,10 @@ class _LayerBuilder:
             problem=problem,
         )
 
-    def _params(self, layer: Instance, family: Family | None) -> dict[str, Param]:
-        """Return a layer's parameters by attribute name, in the order it registered them."""
+    def _params(
+        self, layer: Instance, family: Family | None, nets: Mapping[str, Network]
+    ) -> dict[str, Param]:
+        """Return a layer's parameters by attribute name, in the order of its ``get_params``."""
         registered = layer.get("params", None)
         if not isinstance(registered, Mapping):
             names = family.params if family is not None else ()
@@ -270,13 +277,48 @@ class _LayerBuilder:
             if family is not None and name not in family.params:
                 raise ValueError(f"{name} is a parameter that this class does not have")
             params[name] = Param(name, self._array(name, variable), _tags(tags))
+        params |= self._params_of_nets(layer, nets)
         if family is not None:
-            lost = [n for n in family.params if layer.get(n, None) is not None and n not in params]
+            # A recurrent layer's initial state is a parameter or another layer.
+            kept = {n: layer.get(n, None) for n in family.params if n not in params}
+            lost = [n for n, value in kept.items() if value is not None and not is_layer(value)]
             if lost:
                 raise ValueError(f"{lost[0]} is set but not among the layer's parameters")
-            missing = [n for n in family.params if n not in params and n not in OPTIONAL_PARAMS]
+            missing = [n for n in family.params if n not in params and n not in family.optional]
             if missing:
                 raise ValueError(f"parameter {missing[0]} is missing")
+        return params
+
+    def _net(self, layer: Instance, attribute: str) -> Network:
+        """Return the net that a layer holds in an attribute."""
+        if self.nesting == MAX_NESTING:
+            raise InvalidNetworkError(f"{layer.path}: nets inside nets, {MAX_NESTING} deep")
+        root = layer.get(attribute, None)
+        if not is_layer(root):
+            raise ValueError(f"attribute {attribute!r} is not a layer")
+        layers, outputs = find_layers(root)
+        names = {id(inner): name for name, inner in layers.items()}
+        builder = _LayerBuilder(names, self.arrays, self.nesting + 1)
+        net = Network(tuple(map(builder.build, layers.values())), tuple(outputs))
+        for inner in net.layers:
+            if inner.problem is not None:
+                raise ValueError(f"{attribute}, {inner.name} ({inner.kind}): {inner.problem}")
+        return net
+
+    def _params_of_nets(self, layer: Instance, nets: Mapping[str, Network]) -> dict[str, Param]:
+        """Return the parameters of nets inside a layer, in order.
+
+        They are called as the layer's own attributes are, or by their place in
+        the net, such as "hidden_to_hidden.1.W".
+        """
+        state = layer.state if isinstance(layer.state, dict) else {}
+        own = {id(self.arrays[id(v)]): k for k, v in state.items() if id(v) in self.arrays}
+        params: dict[str, Param] = {}
+        for attribute, net in nets.items():
+            for place, inner in enumerate(net.layers):
+                for param in inner.params.values():
+                    name = own.get(id(param.value), f"{attribute}.{place}.{param.name}")
+                    params[name] = replace(param, name=name)
         return params
 
     def _array(self, name: str, variable: object) -> Array:

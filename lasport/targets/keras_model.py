@@ -10,6 +10,7 @@ import importlib
 import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from operator import attrgetter
 from weakref import WeakKeyDictionary
 
 import keras
@@ -23,6 +24,9 @@ __all__ = ["build_model", "calls_of", "read_weights"]
 
 # Which calls a model was built from, for reading its weights back.
 _built: WeakKeyDictionary[keras.Model, Calls] = WeakKeyDictionary()
+
+# Variables that Keras' layers call otherwise than their initializers.
+INITIALIZERS = {"recurrent_kernel": "recurrent_initializer"}
 
 
 def build_model(calls: Calls, name: str | None = None) -> keras.Model:
@@ -91,24 +95,33 @@ def read_weights(model: keras.Model, calls: Calls) -> list[Array]:
     restored: dict[int, Array] = {}
     for call in calls.calls:
         for name, weight in call.weights.items():
-            value = variable_of(model, call.name, name)
+            value = value_of(model, call.name, name)
             if value.shape != weight.value.shape:
                 raise ComparisonError(
                     f"{call.name}.{name} has shape {value.shape}, not {weight.value.shape}"
                 )
-            restored[id(weight.param.value)] = weight.restore(value)
+            for part, piece in weight.split(value):
+                restored[id(part.param.value)] = part.restore(piece)
+        restored.update(
+            (id(constant.param.value), constant.param.value) for constant in call.constants
+        )
     return [restored[id(value)] for value in calls.plan.network.param_values()]
 
 
-def variable_of(model: keras.Model, layer: str, name: str) -> Array:
-    """Return the value of one layer's variable as a numpy array."""
+def variable_of(model: keras.Model, layer: str, name: str) -> keras.Variable:
+    """Return one layer's variable; dots in its name lead into layers inside."""
     try:
-        variable = getattr(model.get_layer(layer), name)
+        variable = attrgetter(name)(model.get_layer(layer))
     except (ValueError, AttributeError):
         raise ComparisonError(f"the model has no layer {layer!r} with a weight {name!r}") from None
     if variable is None:
         raise ComparisonError(f"layer {layer!r} has no weight {name!r}")
-    return np.asarray(variable.numpy())
+    return variable
+
+
+def value_of(model: keras.Model, layer: str, name: str) -> Array:
+    """Return the value of one layer's variable as a numpy array."""
+    return np.asarray(variable_of(model, layer, name).numpy())
 
 
 def _execute(
@@ -144,16 +157,18 @@ def _single(items: list[keras.KerasTensor]) -> object:
 @contextmanager
 def _initialized_with(weights: Mapping[str, Array], layer: keras.layers.Layer) -> Iterator[None]:
     """Let a layer's variables start as the given arrays, and keep its configuration as it is."""
-    original = {}
-    for name, value in weights.items():
-        attribute = f"{name}_initializer"
-        original[attribute] = getattr(layer, attribute)
-        setattr(layer, attribute, _Given(value))
+    original = []
+    for path, value in weights.items():
+        inside, _, name = path.rpartition(".")
+        owner = attrgetter(inside)(layer) if inside else layer
+        attribute = INITIALIZERS.get(name, f"{name}_initializer")
+        original.append((owner, attribute, getattr(owner, attribute)))
+        setattr(owner, attribute, _Given(value))
     try:
         yield
     finally:
-        for attribute, initializer in original.items():
-            setattr(layer, attribute, initializer)
+        for owner, attribute, initializer in original:
+            setattr(owner, attribute, initializer)
 
 
 class _Given(keras.initializers.Initializer):

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 
 from lasport.errors import ComparisonError
-from lasport.keras_layers import Nonlinearity, UnscaledDropout
+from lasport.keras_layers import Nonlinearity, Pooling, UnscaledDropout
 from lasport.layers.noise import DropoutAttributes
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.layout import Layout, channels_last, lasagne_order
@@ -22,8 +22,8 @@ from lasport.operations import BatchNorm
 from lasport.passes import DataFormat
 from lasport.spec import Array
 from lasport.targets.keras_calls import Calls
-from lasport.targets.keras_model import variable_of
-from lasport.weights import InvStdToVariance, Weight, inv_std_to_variance
+from lasport.targets.keras_model import value_of, variable_of
+from lasport.weights import InvStdToVariance, Stack, Weight, inv_std_to_variance
 
 if TYPE_CHECKING:
     from lasport.targets.keras_port import KerasPort
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Activity", "Session", "image_layout", "single"]
 
 Item = TypeVar("Item")
+STOCK_POOLS_3D = (keras.layers.AveragePooling3D, keras.layers.MaxPooling3D)
 # By so much may a variance differ that somebody computed and stored in float32.
 FEW_UNITS = 4 * float(np.finfo(np.float32).eps)
 
@@ -101,10 +102,10 @@ class Session:
             return None
         found: dict[int, Array] = {}
         for name, attribute, weight in _weights(self.port.calls):
-            array = variable_of(self.model, name, attribute)
-            for conversion in reversed(weight.conversions):
-                array = conversion.undo(array)
-            found[id(weight.param.value)] = array
+            for part, piece in weight.split(value_of(self.model, name, attribute)):
+                found[id(part.param.value)] = part.undo(piece)
+        constants = [weight for call in self.port.calls.calls for weight in call.constants]
+        found.update((id(weight.param.value), weight.param.value) for weight in constants)
         return [found[id(value)] for value in self.port.network.param_values()]
 
     def variances(self) -> dict[str, Array]:
@@ -118,8 +119,8 @@ class Session:
             if isinstance(step.operation, BatchNorm)
         }
         for name, attribute, weight in _weights(self.port.calls):
-            if attribute == "moving_variance":
-                array = variable_of(self.model, name, attribute)
+            if attribute == "moving_variance" and isinstance(weight, Weight):
+                array = value_of(self.model, name, attribute)
                 for conversion in reversed(weight.conversions):
                     if not isinstance(conversion, InvStdToVariance):
                         array = conversion.undo(array)
@@ -160,6 +161,8 @@ class Session:
             # TensorFlow keeps the slope in float32 even here.
             constants = {"leakiness": float(layer.negative_slope)}
             return Nonlinearity("leaky_rectify", constants, name=layer.name, dtype=self.dtype)
+        if isinstance(layer, STOCK_POOLS_3D) and self.dtype == "float64":
+            return _pooling(layer)
         try:
             return type(layer).from_config({**layer.get_config(), "dtype": self.dtype})
         except (NotImplementedError, TypeError, ValueError) as error:
@@ -184,12 +187,12 @@ class Session:
             self._copy_variances(pairs)
             return
         for name, attribute, weight in _weights(self.port.calls):
-            stored = variable_of(self.port.model, name, attribute)
+            stored = value_of(self.port.model, name, attribute)
             meant = weight.value
             if stored.shape == meant.shape:
                 same = stored == meant.astype(stored.dtype)
                 unrounded = np.where(same, meant.astype(np.float64), stored)
-                getattr(self.model.get_layer(name), attribute).assign(unrounded)
+                variable_of(self.model, name, attribute).assign(unrounded)
 
     def _copy_variances(self, pairs: Sequence[tuple[keras.Variable, keras.Variable]]) -> None:
         """Do the same for the variances of a foreign port, which are rounded where weights are not.
@@ -245,6 +248,21 @@ class Session:
         }
 
 
+def _pooling(layer: keras.layers.Layer) -> Pooling:
+    """Return our layer in the place of one that TensorFlow cannot compute in float64 on a CPU."""
+    average = isinstance(layer, keras.layers.AveragePooling3D)
+    # Where lasport says 'same', nothing goes before the data: windows reach beyond the border.
+    return Pooling(
+        layer.pool_size,
+        layer.strides,
+        (0, 0, 0),
+        "average_exc_pad" if average else "max",
+        ignore_border=layer.padding == "valid",
+        name=layer.name,
+        dtype="float64",
+    )
+
+
 class _MaskedDropout(keras.layers.Layer):
     """Stands in for a dropout layer: the same scaling, with a mask that is given."""
 
@@ -281,7 +299,7 @@ class _MaskedDropout(keras.layers.Layer):
         return inputs * keras.ops.convert_to_tensor(mask, dtype=self.compute_dtype)
 
 
-def _weights(calls: Calls) -> list[tuple[str, str, Weight]]:
+def _weights(calls: Calls) -> list[tuple[str, str, Weight | Stack]]:
     return [
         (call.name, name, weight) for call in calls.calls for name, weight in call.weights.items()
     ]

@@ -12,8 +12,11 @@ from collections import OrderedDict, namedtuple
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from conv_families import CONV_FAMILIES
 from families import FAMILIES
 from nets import NETS
+from pooling_families import POOLING_FAMILIES
+from recurrent_families import RECURRENT_FAMILIES
 
 # Values of parameters are multiples of this, so that they are exact in float32 too.
 GRID = 2.0**-18
@@ -42,6 +45,9 @@ def collect_cases():
     rows = [
         (name, family, builder, options, pins, settings)
         for family, builder, table, settings in FAMILIES
+        + CONV_FAMILIES
+        + RECURRENT_FAMILIES
+        + POOLING_FAMILIES
         for name, options, pins in table
     ] + [
         ("net_" + name, "nets", builder, {}, pins, dict(settings, passes=5))
@@ -103,12 +109,16 @@ def set_random_params(outputs, rng):
 
     Averages of batch normalization are far from what the data would give; ``inv_std`` stays within
     (0.3, 1.8), below its upper bound ``1 / sqrt(epsilon)`` for every epsilon in the tables.
+    Initial states that are 0 and not learned stay so: that is what most nets have.
     """
     from lasagne.layers import get_all_params
 
+    learned = set(get_all_params(outputs, trainable=True))
     for param in get_all_params(outputs):
         old = param.get_value()
         kind = param.name.rpartition(".")[2]
+        if kind in ("hid_init", "cell_init") and param not in learned and not old.any():
+            continue
         if kind == "inv_std":
             new = rng.uniform(0.3, 1.8, old.shape)
         elif kind in ("gamma", "scales"):

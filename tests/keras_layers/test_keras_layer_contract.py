@@ -17,18 +17,27 @@ from lasport.keras_layers import (
     Autocrop,
     Combine,
     ConstantPad,
+    DenseRecurrence,
+    Dilate,
+    FeaturePooling,
     FullReshape,
     GlobalReduce,
+    GRURecurrence,
     InvStdBatchNormalization,
+    LocallyConnected2D,
+    LSTMRecurrence,
     Nonlinearity,
     Permutation,
     Pooling,
+    PyramidPooling,
     Scale,
     Shift,
     UnscaledDropout,
+    WinnerTakesAll,
 )
 
 MAPS = [(4, 7, 6, 3)]
+SEQUENCES = [(4, 5, 3)]
 PAIR = [(4, 7, 6, 3), (4, 5, 8, 3)]
 
 # Class, its arguments, shapes of its inputs, which axes of them may be open.
@@ -79,6 +88,13 @@ CASES = {
     "shift": (Shift, {"shared_axes": [0, 2]}, MAPS, (0, 2)),
     "scale": (Scale, {"shared_axes": [0, -1]}, MAPS, (0, 3)),
     "dropout": (UnscaledDropout, {"rate": 0.5, "shared_axes": [1], "seed": 3}, MAPS, (0, 1, 2, 3)),
+    "locally_connected": (LocallyConnected2D, {"filters": 2, "kernel_size": [3, 1]}, MAPS, (0,)),
+    "locally_connected_channelwise": (
+        LocallyConnected2D,
+        {"filters": 3, "kernel_size": [1, 5], "channelwise": True},
+        MAPS,
+        (0,),
+    ),
     "reshape": (FullReshape, {"target": [["input", 1], -1, 6]}, MAPS, (0, 1)),
     "permutation": (Permutation, {"axes": [2, 0, 3, 1]}, MAPS, (0, 1, 2, 3)),
     "pad": (
@@ -93,9 +109,56 @@ CASES = {
         PAIR,
         (0, 1, 2),
     ),
+    "lstm": (LSTMRecurrence, {"units": 2, "gradient_clipping": 0.5}, SEQUENCES, (0, 1)),
+    "lstm_masked": (
+        LSTMRecurrence,
+        {
+            "units": 2,
+            "functions": {
+                "input": "sigmoid",
+                "forget": "sigmoid",
+                "candidate": ["scaled_tanh", {"scale_in": 0.5, "scale_out": 2.0}],
+                "output": "softmax",
+                "hidden": "elu",
+            },
+            "given": ["cell", "mask"],
+            "backwards": True,
+            "gradient_steps": 5,
+            "frozen": ["initial_hidden"],
+        },
+        [(4, 5, 3), (4, 2), (4, 5)],
+        (0,),
+    ),
+    "gru": (
+        GRURecurrence,
+        {"units": 2, "return_sequences": False, "gradient_steps": 5, "frozen": ["bias"]},
+        SEQUENCES,
+        (0, 1),
+    ),
+    "gru_unrolled": (GRURecurrence, {"units": 2, "unroll": True}, [(4, 5, 3, 2)], (0,)),
+    "rnn": (DenseRecurrence, {"units": 2, "backwards": True}, SEQUENCES, (0, 1)),
+    "dilate": (Dilate, {"factors": [2, 3]}, MAPS, (0, 1, 2)),
+    "feature_pool": (
+        FeaturePooling,
+        {"pool_size": 3, "function": "std", "axis": 2},
+        MAPS,
+        (0, 1, 3),
+    ),
+    "winner_takes_all": (WinnerTakesAll, {"pool_size": 3, "axis": 1}, [(2, 6)], (0,)),
+    "pyramid": (PyramidPooling, {"grids": [2, 1], "mode": "mean"}, MAPS, (0, 1, 2)),
+    "pyramid_fast": (PyramidPooling, {"grids": [2], "covering": False}, MAPS, (0, 1, 2)),
     "combine": (Combine, {"function": "maximum"}, [(4, 5), (4, 5), (4, 5)], (0, 1)),
 }
-ELEMENTWISE = ["batch_norm", "batch_norm_bare", "rectify", "selu", "shift", "scale", "dropout"]
+ELEMENTWISE = [
+    "batch_norm",
+    "batch_norm_bare",
+    "rectify",
+    "selu",
+    "shift",
+    "scale",
+    "dropout",
+    "winner_takes_all",
+]
 EACH_CASE = pytest.mark.parametrize("case", CASES)
 
 

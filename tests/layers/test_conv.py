@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -178,8 +180,8 @@ def test_cuda_convnet_held_single_integers():
 @pytest.mark.parametrize("kind", GPU)
 def test_the_gpu_classes_compute_what_the_cpu_class_does(kind):
     cpu, gpu = (registry.families()[f"lasagne.layers.{name}"] for name in (CPU, kind))
-    assert (gpu.reference, gpu.translate) == (cpu.reference, cpu.translate)
-    assert (gpu.output_shape, gpu.params) == (cpu.output_shape, cpu.params)
+    assert inspect.unwrap(gpu.translate) == cpu.translate
+    assert gpu.params == cpu.params
 
 
 @pytest.mark.parametrize("size", (2, 3, 4, 5))
@@ -217,10 +219,6 @@ PROBLEMS = (
     ({"shape": (None, 2, 9)}, "a filter of 2 axes meets an input of (None, 2, 9)"),
     ({"shape": (None, 2, 3, 8)}, "leave an output of (None, 3, 0, 6)"),
     ({"convolution": named("__main__.my_conv")}, "the function __main__.my_conv is not theano"),
-    (
-        {"kind": GPU[2], "dimshuffle": False, "filters": (2, 4, 3, 3)},
-        "cuda-convnet's order of axes (channels, rows, columns, batch), which is not translated",
-    ),
 )
 
 

@@ -15,11 +15,11 @@ REASONS = (
     ("cuda_convnet.CCLayer", "abstract base class"),
     ("recurrent.Gate", "no layer of its own"),
     ("recurrent.LSTMLayer", "does not translate recurrent layers"),
-    ("conv.Conv1DLayer", "does not translate convolutions over one or three axes"),
+    ("special.InverseLayer", "does not translate expressions, inverses"),
     ("shape.DimshuffleLayer", "does not translate dimshuffle and slices"),
     # Where they lived before 2015.
     ("nntools.layers.base.FeatureWTALayer", "pooling over features and pyramids"),
-    ("lasagne.layers.base.Conv1DLayer", "convolutions over one or three axes"),
+    ("lasagne.layers.base.GaussianNoiseLayer", "does not translate Gaussian noise"),
     ("__main__.DenseLayer", UNKNOWN),
     ("lasagne.layers.dense.SparseLayer", UNKNOWN),
 )

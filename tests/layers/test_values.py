@@ -25,7 +25,6 @@ READ = (
     (values.shape, [None, 3], (None, 3)),
     (values.optional(values.integer), None, None),
     (values.optional(values.integer), 3, 3),
-    (values.batch_first, True, True),
 )
 
 
@@ -58,7 +57,6 @@ REFUSED = (
     (values.shape, 3),
     (values.shape, (3, "x")),
     (values.optional(values.integer), "3"),
-    (values.batch_first, False),
 )
 
 

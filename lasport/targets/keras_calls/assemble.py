@@ -8,7 +8,7 @@ from dataclasses import replace
 from lasport.errors import UsageError
 from lasport.operations import Activation
 from lasport.plan import Plan, Step, unique_name
-from lasport.targets.keras_calls import elementwise, linear, merging, pooling, shaping
+from lasport.targets.keras_calls import elementwise, linear, merging, pooling, recurrent, shaping
 from lasport.targets.keras_calls.call import PROFILES, Call, Calls, Context, Mappings, Profile
 from lasport.targets.keras_calls.elementwise import stock_activation
 
@@ -19,6 +19,7 @@ _MAPPINGS: Mappings = {
     **linear.MAPPINGS,
     **merging.MAPPINGS,
     **pooling.MAPPINGS,
+    **recurrent.MAPPINGS,
     **shaping.MAPPINGS,
 }
 
@@ -105,13 +106,14 @@ def _calls_of(
     )
     made = _MAPPINGS[type(step.operation)](step.operation, context)
     calls: list[Call] = []
-    for number, (layer, arguments, weights) in enumerate(made, 1):
+    for number, (layer, arguments, weights, constants) in enumerate(made, 1):
         last = number == len(made)
         name = step.name
         if not last:
             name = unique_name(f"{name}_{layer.rpartition('.')[2].lower()}", taken)
             taken.add(name)
         frozen = {"trainable": False} if weights and step.operation.frozen else {}
-        calls.append(Call(layer, name, tuple(inputs), {**arguments, **frozen}, weights))
+        call = Call(layer, name, tuple(inputs), {**arguments, **frozen}, weights, constants)
+        calls.append(call)
         inputs = [name]
     return calls

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from lasport.operations import Operation
 from lasport.plan import Plan
 from lasport.spec import Shape
-from lasport.weights import Weight
+from lasport.weights import Stack, Weight
 
 __all__ = ["PROFILES", "Call", "Calls", "Context", "Made", "Mappings", "Profile"]
 
@@ -29,8 +29,10 @@ class Call:
         Unique within the model.
     arguments : mapping
         Keyword arguments, without ``name`` and ``dtype``; plain Python values.
-    weights : mapping of str to Weight
-        By the name of the layer's variable.
+    weights : mapping of str to Weight or Stack
+        By the name of the layer's variable; dots lead into layers inside it.
+    constants : tuple of Weight
+        Parameters that the layer embodies without a variable, and never trains.
     inputs : tuple of str
         Names of the calls whose results it takes.
     """
@@ -39,7 +41,8 @@ class Call:
     name: str
     inputs: tuple[str, ...]
     arguments: Mapping[str, object] = field(default_factory=dict)
-    weights: Mapping[str, Weight] = field(default_factory=dict)
+    weights: Mapping[str, Weight | Stack] = field(default_factory=dict)
+    constants: tuple[Weight, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ class Made(NamedTuple):
 
     layer: str
     arguments: Mapping[str, object] = {}
-    weights: Mapping[str, Weight] = {}
+    weights: Mapping[str, Weight | Stack] = {}
+    constants: tuple[Weight, ...] = ()
 
 
 Mappings = Mapping[type[Operation], Callable[..., list[Made]]]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lasport.operations import Conv, Dense
+from lasport.operations import Conv, ConvTranspose, Dense, LocallyConnected
 from lasport.targets.keras_calls.call import Context, Made, Mappings
 
-__all__ = ["MAPPINGS", "zero_padding"]
+__all__ = ["MAPPINGS", "cropping", "zero_padding"]
 
 
 def _dense(op: Dense, context: Context) -> list[Made]:
@@ -21,20 +21,59 @@ def _conv(op: Conv, context: Context) -> list[Made]:
     if any(stride != 1 for stride in op.strides):
         arguments["strides"] = op.strides
     made: list[Made] = []
+    dilated = any(rate != 1 for rate in op.dilation)
     halves = tuple((size // 2, size // 2) for size in op.kernel_size)
     odd = all(size % 2 for size in op.kernel_size)
     if any(map(any, op.padding)):
         # TensorFlow's own 'same' is symmetric only for odd filters at stride 1.
-        if op.padding == halves and odd and all(stride == 1 for stride in op.strides):
+        unit = not dilated and all(stride == 1 for stride in op.strides)
+        if op.padding == halves and odd and unit:
             arguments["padding"] = "same"
         else:
             made.append(zero_padding(op.padding))
+    if dilated:
+        arguments["dilation_rate"] = op.dilation
     if op.groups != 1:
         arguments["groups"] = op.groups
     if op.bias is None:
         arguments["use_bias"] = False
     made.append(Made(f"keras.layers.Conv{rank}D", arguments, dict(op.weights())))
     return made
+
+
+def _conv_transpose(op: ConvTranspose, context: Context) -> list[Made]:
+    rank = len(op.kernel_size)
+    arguments: dict[str, object] = {"filters": op.filters, "kernel_size": op.kernel_size}
+    if any(stride != 1 for stride in op.strides):
+        arguments["strides"] = op.strides
+    if op.bias is None:
+        arguments["use_bias"] = False
+    made = [Made(f"keras.layers.Conv{rank}DTranspose", arguments, dict(op.weights()))]
+    # Behind the last window Keras appends the zeros that a further stride would leave.
+    cuts = [
+        (before, behind + max(stride - size, 0))
+        for (before, behind), stride, size in zip(op.cuts, op.strides, op.kernel_size, strict=True)
+    ]
+    cropped = tuple((max(before, 0), max(behind, 0)) for before, behind in cuts)
+    padded = tuple((max(-before, 0), max(-behind, 0)) for before, behind in cuts)
+    if any(map(any, cropped)):
+        made.append(cropping(cropped))
+    if any(map(any, padded)):
+        made.append(zero_padding(padded))
+    return made
+
+
+def _locally_connected(op: LocallyConnected, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"filters": op.filters, "kernel_size": op.kernel_size}
+    if op.channelwise:
+        arguments["channelwise"] = True
+    return [Made("lasport.keras_layers.LocallyConnected2D", arguments, dict(op.weights()))]
+
+
+def cropping(cuts: tuple[tuple[int, int], ...]) -> Made:
+    """Return the stock layer that cuts spatial axes at both ends."""
+    argument: object = cuts[0] if len(cuts) == 1 else cuts
+    return Made(f"keras.layers.Cropping{len(cuts)}D", {"cropping": argument})
 
 
 def zero_padding(widths: tuple[tuple[int, int], ...]) -> Made:
@@ -45,5 +84,7 @@ def zero_padding(widths: tuple[tuple[int, int], ...]) -> Made:
 
 MAPPINGS: Mappings = {
     Conv: _conv,
+    ConvTranspose: _conv_transpose,
     Dense: _dense,
+    LocallyConnected: _locally_connected,
 }

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from lasport.operations import GlobalReduce, Pool
+from lasport.operations import (
+    GlobalReduce,
+    Pool,
+    PoolFeatures,
+    PyramidPool,
+    Upscale,
+    WinnerTakesAll,
+)
 from lasport.targets.keras_calls.call import Context, Made, Mappings
 
 __all__ = ["MAPPINGS"]
@@ -17,7 +24,10 @@ STOCK_POOLS = {
 
 def _pool(op: Pool, context: Context) -> list[Made]:
     tied = context.profile == "exact" and op.mode == "max"
-    padding = None if tied or op.mode not in STOCK_POOLS else _stock_padding(op, context)
+    # TensorFlow has no float64 kernels for pooling over three axes on a CPU.
+    missing = len(op.pool_size) == 3 and context.dtype == "float64"
+    own = tied or missing or op.mode not in STOCK_POOLS
+    padding = None if own else _stock_padding(op, context)
     if padding is not None:
         arguments: dict[str, object] = {"pool_size": op.pool_size}
         if op.strides != op.pool_size:
@@ -67,7 +77,42 @@ def _global_reduce(op: GlobalReduce, context: Context) -> list[Made]:
     return [Made("lasport.keras_layers.GlobalReduce", {"function": op.function})]
 
 
+def _upscale(op: Upscale, context: Context) -> list[Made]:
+    if op.mode == "dilate":
+        return [Made("lasport.keras_layers.Dilate", {"factors": op.factors})]
+    size: object = op.factors[0] if len(op.factors) == 1 else op.factors
+    return [Made(f"keras.layers.UpSampling{len(op.factors)}D", {"size": size})]
+
+
+def _pool_features(op: PoolFeatures, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"pool_size": op.pool_size, "function": op.function}
+    return [Made("lasport.keras_layers.FeaturePooling", {**arguments, **_place(op.axis, context)})]
+
+
+def _winner_takes_all(op: WinnerTakesAll, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"pool_size": op.pool_size}
+    return [Made("lasport.keras_layers.WinnerTakesAll", {**arguments, **_place(op.axis, context)})]
+
+
+def _place(axis: int, context: Context) -> dict[str, object]:
+    """Return the argument that names an axis; layers take the last one without being told."""
+    return {} if axis == context.rank - 1 else {"axis": axis}
+
+
+def _pyramid_pool(op: PyramidPool, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"grids": op.grids}
+    if op.mode != "max":
+        arguments["mode"] = op.mode
+    if not op.covering:
+        arguments["covering"] = False
+    return [Made("lasport.keras_layers.PyramidPooling", arguments)]
+
+
 MAPPINGS: Mappings = {
     GlobalReduce: _global_reduce,
     Pool: _pool,
+    PoolFeatures: _pool_features,
+    PyramidPool: _pyramid_pool,
+    Upscale: _upscale,
+    WinnerTakesAll: _winner_takes_all,
 }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lasport.operations import Crop, Flatten, Input, Pad, Reshape, TransposeAxes
+from lasport.operations import Crop, Flatten, Input, Pad, Permute, Reshape, TransposeAxes
 from lasport.targets.keras_calls.call import Context, Made, Mappings
-from lasport.targets.keras_calls.linear import zero_padding
+from lasport.targets.keras_calls.linear import cropping, zero_padding
 
 __all__ = ["MAPPINGS"]
 
@@ -23,6 +23,12 @@ def _transpose(op: TransposeAxes, context: Context) -> list[Made]:
     if op.axes[0] == 0:
         return [Made("keras.layers.Permute", {"dims": op.axes[1:]})]
     return [Made("lasport.keras_layers.Permutation", {"axes": op.axes})]
+
+
+def _permute(op: Permute, context: Context) -> list[Made]:
+    # The layouts of its input and output call the same axes by other names. keras.layers.Identity
+    # would do, but has no configuration once it is given a dtype policy.
+    return [Made("keras.layers.Activation", {"activation": "linear"})]
 
 
 def _flatten(op: Flatten, context: Context) -> list[Made]:
@@ -58,8 +64,7 @@ def _pad(op: Pad, context: Context) -> list[Made]:
 
 
 def _crop(op: Crop, context: Context) -> list[Made]:
-    argument: object = op.cuts[0] if len(op.cuts) == 1 else op.cuts
-    return [Made(f"keras.layers.Cropping{len(op.cuts)}D", {"cropping": argument})]
+    return [cropping(op.cuts)]
 
 
 MAPPINGS: Mappings = {
@@ -67,6 +72,7 @@ MAPPINGS: Mappings = {
     Flatten: _flatten,
     Input: _input,
     Pad: _pad,
+    Permute: _permute,
     Reshape: _reshape,
     TransposeAxes: _transpose,
 }

@@ -1,0 +1,110 @@
+"""Loops over time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from lasport.operations.base import Operation, Wanted, present
+from lasport.operations.elementwise import Activation
+from lasport.weights import Stack, Weight
+
+__all__ = ["GRU", "LSTM", "DenseLoop", "GatedRecurrence", "Loop", "Recurrence"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Loop:
+    """How states are carried from step to step of a sequence (batch, steps, ...).
+
+    Attributes
+    ----------
+    given : tuple of str
+        What the inputs behind the sequence are: "mask" (batch, steps), whose
+        zeros leave the states as they are, and initial states by name.
+    initial : mapping of str to Weight
+        The other initial states, (1, ...).
+    backwards : bool
+        From the last step to the first; the output is in the input's order.
+    only_final : bool
+        The output is the state after the last step taken, without an axis of steps.
+    clipping : float
+        Bound of gradients inside a step; 0 for none.
+    gradient_steps : int or None
+        How many of the steps taken last the gradient flows through.
+    unroll : bool
+        Whether the steps are to be written out.
+    """
+
+    given: tuple[str, ...]
+    initial: Mapping[str, Weight]
+    backwards: bool
+    only_final: bool
+    clipping: float
+    gradient_steps: int | None
+    unroll: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Recurrence(Operation):
+    """States carried through a loop; the first of them is the output."""
+
+    wants: Wanted = field(default="lasagne", init=False)
+    loop: Loop
+
+    def weights(self) -> Mapping[str, Weight | Stack]:
+        """Return the initial states."""
+        return {f"initial_{name}": weight for name, weight in self.loop.initial.items()}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GatedRecurrence(Recurrence):
+    """A recurrence of matrix products, whose kernels have a block of columns for each gate.
+
+    Attributes
+    ----------
+    kernel, recurrent_kernel, bias : Weight or Stack
+        (features, blocks * units), (units, blocks * units), (blocks * units,).
+    functions : mapping of str to Activation
+        By gate.
+    """
+
+    units: int
+    kernel: Weight | Stack
+    recurrent_kernel: Weight | Stack
+    bias: Weight | Stack | None
+    functions: Mapping[str, Activation]
+
+    def weights(self) -> Mapping[str, Weight | Stack]:
+        """Return kernels, bias and initial states."""
+        kernels = {"kernel": self.kernel, "recurrent_kernel": self.recurrent_kernel}
+        return {**kernels, **present(bias=self.bias), **super().weights()}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LSTM(GatedRecurrence):
+    """Long short-term memory: gates input, forget, candidate, output; hidden of the cell.
+
+    ``peepholes``: (3, units) for input, forget and output, or None.
+    """
+
+    peepholes: Stack | None
+
+    def weights(self) -> Mapping[str, Weight | Stack]:
+        """Return all weights."""
+        return {**super().weights(), **present(peepholes=self.peepholes)}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class GRU(GatedRecurrence):
+    """Gated recurrent unit: gates reset, update, candidate; reset behind the matrix product.
+
+    ``clips_features``: whether the gradient of the multiplied input is clipped,
+    or that of the input itself.
+    """
+
+    clips_features: bool
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DenseLoop(GatedRecurrence):
+    """``hidden(x W + b + h U)``."""
