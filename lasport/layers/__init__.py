@@ -1,6 +1,7 @@
 """One file per family of Lasagne layers; importing this package registers them all."""
 
 from lasport.layers import (
+    axes,
     conv,
     cuda_convnet,
     dense,
@@ -26,6 +27,7 @@ from lasport.layers import (
 )
 
 __all__ = [
+    "axes",
     "conv",
     "cuda_convnet",
     "dense",

@@ -31,7 +31,6 @@ for _what, _kinds in {
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
     ],
-    "dimshuffle and slices": ["shape.DimshuffleLayer", "shape.SliceLayer"],
     "expressions, inverses, rectifiers with parameters and spatial transformers": [
         "special.ExpressionLayer",
         "special.InverseLayer",

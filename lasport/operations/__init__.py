@@ -6,6 +6,7 @@ layout pass axes are Lasagne's, behind it they are the target's. An operation
 says in ``wants`` what order it can work in.
 """
 
+from lasport.operations.axes import Dimshuffle, Slice
 from lasport.operations.base import Operation, product
 from lasport.operations.elementwise import Activation, BatchNorm, Dropout, Rescale, Scale, Shift
 from lasport.operations.linear import Conv, ConvTranspose, Dense, LocallyConnected
@@ -34,6 +35,7 @@ __all__ = [
     "Crop",
     "Dense",
     "DenseLoop",
+    "Dimshuffle",
     "Dropout",
     "Flatten",
     "GatedRecurrence",
@@ -52,6 +54,7 @@ __all__ = [
     "Reshape",
     "Scale",
     "Shift",
+    "Slice",
     "TransposeAxes",
     "Upscale",
     "WinnerTakesAll",
