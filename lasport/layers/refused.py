@@ -22,7 +22,6 @@ refuse(
 )
 
 for _what, _kinds in {
-    "embeddings": ["embedding.EmbeddingLayer"],
     "Gaussian noise": ["noise.GaussianNoiseLayer"],
     "local response normalization and standardization": [
         "normalization.LocalResponseNormalization2DLayer",

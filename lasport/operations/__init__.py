@@ -9,7 +9,7 @@ says in ``wants`` what order it can work in.
 from lasport.operations.axes import Dimshuffle, Slice
 from lasport.operations.base import Operation, product
 from lasport.operations.elementwise import Activation, BatchNorm, Dropout, Rescale, Scale, Shift
-from lasport.operations.linear import Conv, ConvTranspose, Dense, LocallyConnected
+from lasport.operations.linear import Conv, ConvTranspose, Dense, Embed, LocallyConnected
 from lasport.operations.merging import Autocrop, Combine, Concat
 from lasport.operations.pooling import (
     GlobalReduce,
@@ -37,6 +37,7 @@ __all__ = [
     "DenseLoop",
     "Dimshuffle",
     "Dropout",
+    "Embed",
     "Flatten",
     "GatedRecurrence",
     "GlobalReduce",

@@ -35,6 +35,7 @@ FAMILIES = {
     "dilatedconv": 8,
     "dimshuffle": 8,
     "dropout": 10,
+    "embedding": 3,
     "featurepool": 11,
     "featurewta": 4,
     "flatten": 3,
