@@ -20,6 +20,7 @@ from lasport.keras_layers.pyramid import PyramidPooling
 from lasport.keras_layers.rearrange import ConstantPad, FullReshape, Permutation
 from lasport.keras_layers.recurrent import DenseRecurrence, GRURecurrence, LSTMRecurrence
 from lasport.keras_layers.shift_scale import Scale, Shift
+from lasport.keras_layers.slice import Slice
 from lasport.keras_layers.upscale import Dilate
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "PyramidPooling",
     "Scale",
     "Shift",
+    "Slice",
     "UnscaledDropout",
     "WinnerTakesAll",
 ]

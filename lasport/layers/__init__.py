@@ -1,10 +1,12 @@
 """One file per family of Lasagne layers; importing this package registers them all."""
 
 from lasport.layers import (
+    axes,
     conv,
     cuda_convnet,
     dense,
     dilated_conv,
+    embedding,
     feature_pool,
     gru,
     input,
@@ -26,10 +28,12 @@ from lasport.layers import (
 )
 
 __all__ = [
+    "axes",
     "conv",
     "cuda_convnet",
     "dense",
     "dilated_conv",
+    "embedding",
     "feature_pool",
     "gru",
     "input",

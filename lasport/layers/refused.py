@@ -22,7 +22,6 @@ refuse(
 )
 
 for _what, _kinds in {
-    "embeddings": ["embedding.EmbeddingLayer"],
     "Gaussian noise": ["noise.GaussianNoiseLayer"],
     "local response normalization and standardization": [
         "normalization.LocalResponseNormalization2DLayer",
@@ -31,7 +30,6 @@ for _what, _kinds in {
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
     ],
-    "dimshuffle and slices": ["shape.DimshuffleLayer", "shape.SliceLayer"],
     "expressions, inverses, rectifiers with parameters and spatial transformers": [
         "special.ExpressionLayer",
         "special.InverseLayer",

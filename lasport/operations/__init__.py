@@ -6,9 +6,10 @@ layout pass axes are Lasagne's, behind it they are the target's. An operation
 says in ``wants`` what order it can work in.
 """
 
+from lasport.operations.axes import Dimshuffle, Slice
 from lasport.operations.base import Operation, product
 from lasport.operations.elementwise import Activation, BatchNorm, Dropout, Rescale, Scale, Shift
-from lasport.operations.linear import Conv, ConvTranspose, Dense, LocallyConnected
+from lasport.operations.linear import Conv, ConvTranspose, Dense, Embed, LocallyConnected
 from lasport.operations.merging import Autocrop, Combine, Concat
 from lasport.operations.pooling import (
     GlobalReduce,
@@ -34,7 +35,9 @@ __all__ = [
     "Crop",
     "Dense",
     "DenseLoop",
+    "Dimshuffle",
     "Dropout",
+    "Embed",
     "Flatten",
     "GatedRecurrence",
     "GlobalReduce",
@@ -52,6 +55,7 @@ __all__ = [
     "Reshape",
     "Scale",
     "Shift",
+    "Slice",
     "TransposeAxes",
     "Upscale",
     "WinnerTakesAll",

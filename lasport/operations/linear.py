@@ -10,7 +10,7 @@ from lasport.operations.base import Operation, Wanted, present
 from lasport.operations.elementwise import Shift
 from lasport.weights import Weight
 
-__all__ = ["Conv", "ConvTranspose", "Dense", "LocallyConnected"]
+__all__ = ["Conv", "ConvTranspose", "Dense", "Embed", "LocallyConnected"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -137,3 +137,23 @@ class LocallyConnected(Operation):
     def weights(self) -> Mapping[str, Weight]:
         """Return the kernel."""
         return {"kernel": self.kernel}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Embed(Operation):
+    """Put rows of a matrix in the place of their numbers, along a new last axis.
+
+    Attributes
+    ----------
+    embeddings : Weight
+        (rows, units).
+    """
+
+    wants: Wanted = field(default="lasagne", init=False)
+    embeddings: Weight
+    rows: int
+    units: int
+
+    def weights(self) -> Mapping[str, Weight]:
+        """Return the matrix."""
+        return {"embeddings": self.embeddings}

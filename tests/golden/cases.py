@@ -12,7 +12,9 @@ from collections import OrderedDict, namedtuple
 import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from axes_families import AXES_FAMILIES
 from conv_families import CONV_FAMILIES
+from embedding_families import EMBEDDING_FAMILIES
 from families import FAMILIES
 from nets import NETS
 from pooling_families import POOLING_FAMILIES
@@ -48,6 +50,8 @@ def collect_cases():
         + CONV_FAMILIES
         + RECURRENT_FAMILIES
         + POOLING_FAMILIES
+        + AXES_FAMILIES
+        + EMBEDDING_FAMILIES
         for name, options, pins in table
     ] + [
         ("net_" + name, "nets", builder, {}, pins, dict(settings, passes=5))

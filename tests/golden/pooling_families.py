@@ -1,4 +1,4 @@
-"""The golden cases of pooling over one and three axes, over features, in pyramids; of upscaling.
+"""The golden cases of upscaling, and of pooling over other than two axes, features and pyramids.
 
 Rows are those of ``families.py``. Most batches hold one small example: a record keeps every output
 five times.

@@ -32,6 +32,7 @@ from lasport.keras_layers import (
     PyramidPooling,
     Scale,
     Shift,
+    Slice,
     UnscaledDropout,
     WinnerTakesAll,
 )
@@ -145,6 +146,8 @@ CASES = {
         (0, 1, 3),
     ),
     "winner_takes_all": (WinnerTakesAll, {"pool_size": 3, "axis": 1}, [(2, 6)], (0,)),
+    "slice_place": (Slice, {"indices": -2, "axis": 1}, MAPS, (0, 1, 2, 3)),
+    "slice_range": (Slice, {"indices": [1, None, 2], "axis": 2}, MAPS, (0, 1, 2, 3)),
     "pyramid": (PyramidPooling, {"grids": [2, 1], "mode": "mean"}, MAPS, (0, 1, 2)),
     "pyramid_fast": (PyramidPooling, {"grids": [2], "covering": False}, MAPS, (0, 1, 2)),
     "combine": (Combine, {"function": "maximum"}, [(4, 5), (4, 5), (4, 5)], (0, 1)),

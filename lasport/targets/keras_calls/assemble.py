@@ -8,13 +8,22 @@ from dataclasses import replace
 from lasport.errors import UsageError
 from lasport.operations import Activation
 from lasport.plan import Plan, Step, unique_name
-from lasport.targets.keras_calls import elementwise, linear, merging, pooling, recurrent, shaping
+from lasport.targets.keras_calls import (
+    axes,
+    elementwise,
+    linear,
+    merging,
+    pooling,
+    recurrent,
+    shaping,
+)
 from lasport.targets.keras_calls.call import PROFILES, Call, Calls, Context, Mappings, Profile
 from lasport.targets.keras_calls.elementwise import stock_activation
 
 __all__ = ["keras_calls"]
 
 _MAPPINGS: Mappings = {
+    **axes.MAPPINGS,
     **elementwise.MAPPINGS,
     **linear.MAPPINGS,
     **merging.MAPPINGS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lasport.operations import Conv, ConvTranspose, Dense, LocallyConnected
+from lasport.operations import Conv, ConvTranspose, Dense, Embed, LocallyConnected
 from lasport.targets.keras_calls.call import Context, Made, Mappings
 
 __all__ = ["MAPPINGS", "cropping", "zero_padding"]
@@ -70,6 +70,11 @@ def _locally_connected(op: LocallyConnected, context: Context) -> list[Made]:
     return [Made("lasport.keras_layers.LocallyConnected2D", arguments, dict(op.weights()))]
 
 
+def _embed(op: Embed, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"input_dim": op.rows, "output_dim": op.units}
+    return [Made("keras.layers.Embedding", arguments, dict(op.weights()))]
+
+
 def cropping(cuts: tuple[tuple[int, int], ...]) -> Made:
     """Return the stock layer that cuts spatial axes at both ends."""
     argument: object = cuts[0] if len(cuts) == 1 else cuts
@@ -86,5 +91,6 @@ MAPPINGS: Mappings = {
     Conv: _conv,
     ConvTranspose: _conv_transpose,
     Dense: _dense,
+    Embed: _embed,
     LocallyConnected: _locally_connected,
 }
