@@ -73,3 +73,20 @@ def _keras_starts_in_float32() -> Iterator[None]:
     if keras is not None:
         keras.config.set_floatx("float32")
         keras.config.set_dtype_policy("float32")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many of the wrong ports and references of tests/compare were caught."""
+    caught: dict[str, list[bool]] = {}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            properties = dict(report.user_properties)
+            if report.when == "call" and "mutant" in properties:
+                # A mutant that raised before its verdict was not caught.
+                verdict = bool(properties.get("caught", False))
+                caught.setdefault(properties["mutant"], []).append(verdict)
+    if caught:
+        verdicts = [verdict for each in caught.values() for verdict in each]
+        counts = ", ".join(f"{topic} {sum(each)}/{len(each)}" for topic, each in caught.items())
+        terminalreporter.write_sep("=", f"mutants: caught {sum(verdicts)} of {len(verdicts)}")
+        terminalreporter.write_line(counts)

@@ -1,0 +1,131 @@
+"""Ways to get a port wrong: edits of the list of Keras calls that makes a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from lasport.spec import Array
+from lasport.targets.keras_calls import Call
+from lasport.weights import Weight
+
+__all__ = [
+    "Edit",
+    "arguments",
+    "become",
+    "behind",
+    "conversions",
+    "fed_by",
+    "nudged",
+    "renamed",
+    "unchanged",
+    "weights",
+]
+
+Edit: TypeAlias = Callable[[list[Call]], Sequence[Call]]
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """A conversion that somebody got wrong."""
+
+    apply: Callable[[Array], Array]
+
+    def undo(self, array: Array) -> Array:
+        """Be never needed: nobody reads a wrong port's weights back."""
+        raise NotImplementedError
+
+
+def unchanged(calls: list[Call]) -> list[Call]:
+    """Return the calls as they are."""
+    return calls
+
+
+def renamed(calls: list[Call]) -> list[Call]:
+    """Prefix all names, so that nothing shows that lasport made the port."""
+    return [
+        replace(call, name=f"my_{call.name}", inputs=tuple(f"my_{name}" for name in call.inputs))
+        for call in calls
+    ]
+
+
+def each(name: str, change: Callable[[Call], Call | list[Call]]) -> Edit:
+    """Replace one call."""
+
+    def edit(calls: list[Call]) -> list[Call]:
+        assert [call.name for call in calls].count(name) == 1, f"no call {name!r} to edit"
+        edited: list[Call] = []
+        for call in calls:
+            new = change(call) if call.name == name else call
+            edited += new if isinstance(new, list) else [new]
+        return edited
+
+    return edit
+
+
+def arguments(name: str, **changes: Any) -> Edit:
+    """Give a layer other arguments."""
+    return each(name, lambda call: replace(call, arguments={**call.arguments, **changes}))
+
+
+def become(name: str, layer: str, **options: Any) -> Edit:
+    """Put a layer of another class in a layer's place; its arguments go, unless given."""
+    return each(name, lambda call: replace(call, layer=layer, arguments=options, weights={}))
+
+
+def behind(name: str, layer: str, **options: Any) -> Edit:
+    """Put a layer behind another, under the other's name."""
+
+    def grow(call: Call) -> list[Call]:
+        first = replace(call, name=f"{name}_itself")
+        return [first, Call(layer, name, (first.name,), options)]
+
+    return each(name, grow)
+
+
+def fed_by(name: str, *inputs: str) -> Edit:
+    """Wire a layer otherwise."""
+    return each(name, lambda call: replace(call, inputs=inputs))
+
+
+def weights(name: str, **changes: Callable[[Array], Array] | str) -> Edit:
+    """Get weights wrong: by a function, or by taking another weight of the layer."""
+
+    def spoil(call: Call) -> Call:
+        spoilt: dict[str, Weight] = dict(call.weights)
+        for attribute, change in changes.items():
+            if isinstance(change, str):
+                spoilt[attribute] = call.weights[change]
+            else:
+                spoilt[attribute] = call.weights[attribute].then(Spoilt(change))
+        return replace(call, weights=spoilt)
+
+    return each(name, spoil)
+
+
+def conversions(name: str, *, drop: type) -> Edit:
+    """Leave out one kind of conversion of a layer's weights."""
+
+    def shorten(weight: Weight) -> Weight:
+        kept = tuple(each for each in weight.conversions if not isinstance(each, drop))
+        assert kept != weight.conversions, f"no {drop.__name__} to leave out"
+        return replace(weight, conversions=kept)
+
+    def spoil(call: Call) -> Call:
+        return replace(call, weights={**call.weights, "kernel": shorten(call.weights["kernel"])})
+
+    return each(name, spoil)
+
+
+def nudged(index: int, relative: float) -> Callable[[Array], Array]:
+    """Return a function that changes one entry by a share of the largest."""
+
+    def nudge(array: Array) -> Array:
+        changed = np.array(array)
+        changed.flat[index] += relative * np.abs(array).max()
+        return changed
+
+    return nudge

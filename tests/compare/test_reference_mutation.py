@@ -1,0 +1,252 @@
+"""Real Lasagne judges the other side too: a reference with a mistake disagrees with its records.
+
+The reference is what ports are compared with where nobody has Theano, and it
+reads the same attributes as the translation; a mistake in it, or in reading,
+is one that only the records can show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lasport import verify
+from lasport.compare.metrics import STRUCTURE_BOUND, measure
+from lasport.errors import ComparisonError
+from lasport.layers.nonlinearities import Nonlinearity
+from lasport.layers.normalization import BatchNormAttributes
+from lasport.oracles import reference
+from lasport.oracles.record import MODES, Record
+from lasport.oracles.reference import run_reference
+from lasport.registry import require_family
+from lasport.spec import Array, Network
+from tests.golden_records import load_case
+
+# Case, layer, and attributes as a wrong reading would give them.
+MISREAD = {
+    "epsilon": ("batchnorm_4d", "layer", {"epsilon": 1e-3}),
+    "small epsilon": ("batchnorm_epsilon_1e_5", "layer", {"epsilon": 1e-4}),
+    "alpha": ("batchnorm_4d", "layer", {"alpha": 0.11}),
+    "1 - alpha": ("batchnorm_alpha_0_9", "layer", {"alpha": 0.1}),
+    "flip_filters": ("conv2d_valid", "layer", {"flip_filters": False}),
+    "flip_filters of a correlation": ("conv2d_unflipped", "layer", {"flip_filters": True}),
+    "pad": ("conv2d_pad_2_1", "layer", {"pad": (1, 2)}),
+    "stride": ("conv2d_stride_3_1", "layer", {"stride": (1, 3)}),
+    "conv's nonlinearity": ("conv2d_rectify", "layer", {"nonlinearity": Nonlinearity("linear")}),
+    "leakiness": (
+        "dense_leaky_rectify_0_2",
+        "layer",
+        {"nonlinearity": Nonlinearity("leaky_rectify", {"leakiness": 0.201})},
+    ),
+    "scales of tanh": (
+        "dense_scaled_tanh",
+        "layer",
+        {"nonlinearity": Nonlinearity("scaled_tanh", {"scale_in": 2.4, "scale_out": 0.5})},
+    ),
+    "selu's constants": (
+        "nonlinearity_selu_1_3_0_7",
+        "layer",
+        {"nonlinearity": Nonlinearity("selu", {"scale": 0.7, "scale_neg": 1.3})},
+    ),
+    "default nonlinearity": ("dense_default", "layer", {"nonlinearity": Nonlinearity("linear")}),
+    "pads counted": ("pool2d_exc_pad", "layer", {"mode": "average_inc_pad"}),
+    "pads not counted": ("pool2d_inc_pad", "layer", {"mode": "average_exc_pad"}),
+    "ignore_border": ("pool2d_max_ceil", "layer", {"ignore_border": True}),
+    "pool mode": ("pool2d_max", "layer", {"mode": "sum"}),
+    "pool pad": ("pool2d_max_pad", "layer", {"pad": (0, 0)}),
+    "pool stride": ("pool2d_overlapping", "layer", {"stride": (3, 3)}),
+    "reduction": ("globalpool_var_4d", "layer", {"pool_function": "std"}),
+    "dropout rate": ("dropout_p_0_2", "layer", {"p": 0.25}),
+    "rescale": ("dropout_no_rescale", "layer", {"rescale": True}),
+    "shared axes of dropout": ("dropout_shared_2_3", "layer", {"shared_axes": ()}),
+    "coefficients": ("sum_coeffs", "layer", {"coeffs": (1.0, 1.0)}),
+    "cropping": ("concat_cropped_upper", "layer", {"cropping": (None, None, "lower", "lower")}),
+    "width of padding": ("pad_asymmetric", "layer", {"width": ((1, 1), (1, 1))}),
+    "value of padding": ("pad_value", "layer", {"val": 0.0}),
+    "outdim": ("flatten_to_3", "layer", {"outdim": 2}),
+    "in a whole net": ("net_residual_block", "b_bn", {"epsilon": 1e-4}),
+    "at the end of a net": ("net_digits", "hidden_bn", {"alpha": 0.4}),
+}
+
+Formula = Callable[[Any, Mapping[str, Array], Sequence[Array], Any], Array]
+
+
+def normalize(a: Any, params: Mapping[str, Array], x: Array, mean: Array, inv_std: Array) -> Array:
+    scale = np.expand_dims(inv_std * params["gamma"], a.axes)
+    shift = np.expand_dims(params["beta"], a.axes)
+    return (x - np.expand_dims(mean, a.axes)) * scale + shift
+
+
+def average(a: Any, params: Mapping[str, Array], run: Any, **batch: Array) -> None:
+    for name, value in batch.items():
+        run.update(name, (1 - a.alpha) * params[name] + a.alpha * value)
+
+
+def unbiased_variance(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    if not run.training:
+        return normalize(a, params, x, params["mean"], params["inv_std"])
+    mean, inv_std = x.mean(a.axes), 1 / np.sqrt(x.var(a.axes, ddof=1) + a.epsilon)
+    average(a, params, run, mean=mean, inv_std=inv_std)
+    return normalize(a, params, x, mean, inv_std)
+
+
+def averaged_variance(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    if not run.training:
+        return normalize(a, params, x, params["mean"], params["inv_std"])
+    mean, variance = x.mean(a.axes), x.var(a.axes)
+    average(a, params, run, mean=mean)
+    before = params["inv_std"] ** -2.0 - a.epsilon
+    after = (1 - a.alpha) * before + a.alpha * variance
+    run.update("inv_std", 1 / np.sqrt(after + a.epsilon))
+    return normalize(a, params, x, mean, 1 / np.sqrt(variance + a.epsilon))
+
+
+def epsilon_outside_the_root(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    if not run.training:
+        return normalize(a, params, x, params["mean"], params["inv_std"])
+    mean, inv_std = x.mean(a.axes), 1 / (np.sqrt(x.var(a.axes)) + a.epsilon)
+    average(a, params, run, mean=mean, inv_std=inv_std)
+    return normalize(a, params, x, mean, inv_std)
+
+
+def no_update(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    if not run.training:
+        return normalize(a, params, x, params["mean"], params["inv_std"])
+    return normalize(a, params, x, x.mean(a.axes), 1 / np.sqrt(x.var(a.axes) + a.epsilon))
+
+
+def averages_in_training(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    if run.training:
+        inv_std = 1 / np.sqrt(x.var(a.axes) + a.epsilon)
+        average(a, params, run, mean=x.mean(a.axes), inv_std=inv_std)
+    return normalize(a, params, x, params["mean"], params["inv_std"])
+
+
+def scaled_by_keep(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    return x * run.keep_mask(x.shape, 1 - a.p) * (1 - a.p) if run.training else x
+
+
+def rescaled_in_inference(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    return x * run.keep_mask(x.shape, 1 - a.p) if run.training else x * (1 - a.p)
+
+
+def softmax_over_the_batch(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    e = np.exp(x - x.max(axis=0))
+    return np.asarray(e / e.sum(axis=0))
+
+
+def rows_channels_last(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    flat = np.moveaxis(x, 1, -1).reshape(len(x), -1)
+    return np.maximum(flat @ params["W"] + params["b"], 0)
+
+
+# Case, and the formula that one layer's family gets wrong.
+WRONG_FORMULAS: dict[str, tuple[str, Formula]] = {
+    "unbiased variance": ("batchnorm_4d", unbiased_variance),
+    "variance averaged": ("batchnorm_4d", averaged_variance),
+    "epsilon outside the root": ("batchnorm_epsilon_1e_1", epsilon_outside_the_root),
+    "averages never moved": ("batchnorm_2d", no_update),
+    "averages used in training mode": ("batchnorm_2d", averages_in_training),
+    "dropout scaled the other way": ("dropout_p_0_2", scaled_by_keep),
+    "dropout rescaled in inference mode": ("dropout_p_0_2", rescaled_in_inference),
+    "softmax over the batch": ("nonlinearity_softmax", softmax_over_the_batch),
+    "dense rows channels last": ("dense_on_images", rows_channels_last),
+}
+
+
+def misread(network: Network, layer: str, wrong: Mapping[str, object]) -> Network:
+    """Return a network with one layer's attributes changed."""
+    attributes: Any = network[layer].attributes
+    changed = replace(network[layer], attributes=replace(attributes, **wrong))
+    layers = tuple(changed if one.name == layer else one for one in network.layers)
+    return Network(layers, network.outputs)
+
+
+def agrees(network: Network, record: Record) -> bool:
+    """Whether the reference computes what a float64 record holds, at every layer and pass."""
+    pairs: list[tuple[Array, Array]] = []
+    try:
+        for mode in MODES:
+            forward = run_reference(
+                network, record.inputs, training=mode == "training", masks=record.masks
+            )
+            pairs += zip(forward.layers, record.layers(mode), strict=True)
+        params = None
+        for number in range(1, record.meta["passes"] + 1):
+            batch, masks = record.batch(number), record.pass_masks(number)
+            params = run_reference(network, batch, training=True, masks=masks, params=params).params
+            pairs += zip(params, record.params_after(number), strict=True)
+    except ComparisonError:
+        return False
+    return all(a.shape == b.shape and measure(a, b).relative <= STRUCTURE_BOUND for a, b in pairs)
+
+
+CASES = sorted({case for case, *_ in (*MISREAD.values(), *WRONG_FORMULAS.values())})
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_reference_agrees_with_the_records(name):
+    case = load_case(name)
+    assert agrees(case.network, case.record)
+
+
+@pytest.mark.parametrize("mistake", MISREAD)
+def test_a_misread_attribute_is_caught(mistake, record_property):
+    name, layer, wrong = MISREAD[mistake]
+    case = load_case(name)
+    mutant = misread(case.network, layer, wrong)
+    assert mutant[layer].attributes != case.network[layer].attributes
+    record_property("mutant", "misread")
+    caught = not agrees(mutant, case.record)
+    record_property("caught", caught)
+    assert caught
+
+
+@pytest.mark.parametrize("mistake", WRONG_FORMULAS)
+def test_a_wrong_formula_is_caught(mistake, monkeypatch, record_property):
+    name, formula = WRONG_FORMULAS[mistake]
+    case = load_case(name)
+    mutated = case.network["layer"].kind
+
+    def wrong_family(layer: Any) -> Any:
+        family = require_family(layer)
+        return replace(family, reference=formula) if layer.kind == mutated else family
+
+    monkeypatch.setattr(reference, "require_family", wrong_family)
+    record_property("mutant", "formula")
+    caught = not agrees(case.network, case.record)
+    record_property("caught", caught)
+    assert caught
+
+
+@pytest.mark.parametrize(
+    ("wrong", "at"),
+    (
+        ({"epsilon": 1e-3}, "training/reference/conv1_bn"),
+        ({"alpha": 0.2}, "training/reference/1/conv1_bn.mean"),
+    ),
+    ids=["epsilon", "alpha"],
+)
+def test_a_port_and_a_reference_with_the_same_mistake_do_not_vouch_for_each_other(wrong, at):
+    # In single precision the reference stands in for the truth, so the record has to judge it.
+    case = load_case("net_digits_float32")
+    network = misread(case.network, "conv1_bn", wrong)
+    assert isinstance(network["conv1_bn"].attributes, BatchNormAttributes)
+    assert verify(case.network, oracle=case.record)
+    report = verify(network, oracle=case.record)
+    assert report.first_divergence is not None
+    assert report.first_divergence.subject == at
+    assert all("reference" in failure.subject for failure in report.failures)
