@@ -22,6 +22,7 @@ from lasport.oracles.reference import run_reference
 from lasport.passes import DataFormat, lower
 from lasport.spec import Array, Network
 from lasport.targets.keras_calls import PROFILES, Profile, keras_calls
+from lasport.targets.keras_model import variable_of
 from lasport.translate import translate
 from tests.golden_records import Case
 
@@ -34,6 +35,7 @@ KINKS = {
     "net_batchnorm_after_rectify",
     "ties_globalpool_max",
     "ties_maxpool",
+    "ties_maxpool1d",
     "ties_maxpool_ceil",
     "ties_rectify",
     "ties_selu",
@@ -217,15 +219,12 @@ def differentiate(port: Any, record: Record, mode: Mode, dtype: str) -> list[Arr
     cotangents = physical(port.output_layouts, record.cotangents, dtype)
     owned = [param for _, param in port.network.owned_params()]
     wanted = [owned[number] for number in record.grads(mode)]
-    places = {
-        id(weight.param): (call.name, attribute, weight)
+    weights = [
+        (weight, variable_of(session.model, call.name, attribute).value)
         for call in port.calls.calls
         for attribute, weight in call.weights.items()
-    }
-    variables = []
-    for param in wanted:
-        layer, attribute, _ = places[id(param)]
-        variables.append(getattr(session.model.get_layer(layer), attribute).value)
+    ]
+    variables = [variable for _, variable in weights]
     fed = [inputs[number] for number in record.input_grads(mode)]
     with tf.GradientTape() as tape:
         tape.watch(fed)
@@ -233,13 +232,17 @@ def differentiate(port: Any, record: Record, mode: Mode, dtype: str) -> list[Arr
     found = tape.gradient(
         outputs, [*variables, *fed], output_gradients=cotangents, unconnected_gradients="zero"
     )
-    arrays = [np.asarray(gradient) for gradient in found]
-    for number, param in enumerate(wanted):
-        for conversion in reversed(places[id(param)][2].conversions):
-            arrays[number] = conversion.undo(arrays[number])
-    for number, index in enumerate(record.input_grads(mode), start=len(wanted)):
-        arrays[number] = port.input_layouts[index].to_lasagne(arrays[number])
-    return arrays
+    arrays = [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
+    by_param = {
+        id(part.param): part.undo(piece)
+        for (weight, _), array in zip(weights, arrays[: len(weights)], strict=True)
+        for part, piece in weight.split(array)
+    }
+    to_inputs = zip(record.input_grads(mode), arrays[len(weights) :], strict=True)
+    return [
+        *(by_param[id(param)] for param in wanted),
+        *(port.input_layouts[index].to_lasagne(array) for index, array in to_inputs),
+    ]
 
 
 def masks_by_name(net: Network, record: Record) -> dict[str, list[Array]]:
