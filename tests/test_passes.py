@@ -248,7 +248,7 @@ def test_an_order_that_somebody_sees_is_restored_once(build):
 
 
 def test_open_sizes_cannot_be_folded():
-    net = build_network(flatten(pool(image(None, 2, None, 5))))
+    net = build_network(dense(flatten(pool(image(None, 2, None, 5)))))
     assert len(transposes(lower(translate(net), "channels_last"))) == 1
 
 

@@ -81,6 +81,18 @@ class Stages:
         for name, k in self._index.items():
             self._add(mode, f"reference/{name}", name, dtype, recorded[k], truth[k], near[k])
 
+    def _judge_averages(self, passes: Sequence[int], dtype: str) -> None:
+        """Do the same for parameters after training passes."""
+        averages = Averages(self.network, self.record)
+        for number in range(1, max(passes) + 1):
+            averages.advance()
+            recorded = self.record.params_after(number)
+            for n, (layer, param) in enumerate(self.network.owned_params()):
+                place = f"reference/{number}/{layer.name}.{param.name}"
+                truth, near = (averages.computed[each][n] for each in DTYPES)
+                if number in passes:
+                    self._add("training", place, layer.name, dtype, recorded[n], truth, near)
+
     def shorter_inputs(self) -> None:
         """Compare once more where the net leaves sizes open, with inputs one shorter.
 
@@ -134,6 +146,9 @@ class Stages:
             if number in passes:
                 compare = self._compare_params if by_params else self._compare_outputs_after
                 compare(dtype, session, averages)
+        unseen = dtype == "float32" or not by_params or session.variances()
+        if dtype == self.record.meta["floatX"] and unseen:
+            self._judge_averages(passes, dtype)
 
     def _compare_pass(
         self,
@@ -174,10 +189,6 @@ class Stages:
         truth, oracle = averages.expected()
         for n, (layer, param) in enumerate(self.network.owned_params()):
             name, add = layer.name, partial(self._add, "training")
-            if dtype == self.record.meta["floatX"] == "float32":
-                near = averages.computed[dtype][n]
-                place = f"reference/{passes}/{name}.{param.name}"
-                add(place, name, dtype, oracle[n], truth[n], near)
             if param.name == "inv_std" and name in kept:
                 self._add_drift(name, passes, actual[n], truth[n])
                 variances = (averages.variances[each][name] for each in DTYPES)

@@ -32,8 +32,8 @@ __all__ = ["Activity", "Session", "image_layout", "single"]
 
 Item = TypeVar("Item")
 STOCK_POOLS_3D = (keras.layers.AveragePooling3D, keras.layers.MaxPooling3D)
-# By so much may a variance differ that somebody computed and stored in float32.
-FEW_UNITS = 4 * float(np.finfo(np.float32).eps)
+# So many units in the last place may be lost where somebody computes a variance from inv_std.
+FEW = 4
 
 
 @dataclass(frozen=True)
@@ -203,13 +203,15 @@ class Session:
         for layer in self.port.network.layers:
             if not isinstance(layer.attributes, BatchNormAttributes):
                 continue
-            inv_std = layer.params["inv_std"].value.astype(self.port.weights_dtype)
-            meant = inv_std_to_variance(inv_std, layer.attributes.epsilon)
+            inv_std = layer.params["inv_std"].value
+            rounded = inv_std.astype(self.port.weights_dtype)
+            meant = inv_std_to_variance(rounded, layer.attributes.epsilon)
             for before, after in pairs:
                 stored = before.numpy()
-                fits = stored.shape == meant.shape and stored.dtype == np.float32
-                if fits and np.allclose(stored, meant, rtol=FEW_UNITS, atol=0):
-                    after.assign(meant)
+                if stored.shape == meant.shape and stored.dtype.kind == "f":
+                    unit = max(float(np.finfo(each.dtype).eps) for each in (stored, inv_std))
+                    if np.allclose(stored, meant, rtol=FEW * unit, atol=0):
+                        after.assign(meant)
 
     def _hand_out(self, masks: Mapping[str, Sequence[Array]], training: bool) -> None:
         """Give each dropout layer of the copy the mask of its Lasagne layer."""

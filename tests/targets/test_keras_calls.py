@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from lasport import operations
@@ -213,6 +214,20 @@ def test_inputs(name, data_format, arguments):
     assert (first.layer, first.arguments) == ("keras.Input", arguments)
 
 
+def conv(name="conv", **state):
+    """Return a convolution of 2 x 2 filters."""
+    given = {"num_filters": 3, "filter_size": 2, "stride": 1, "nonlinearity": None, "b": None}
+    return layer(
+        "conv.Conv2DLayer", image(), {"W": np.ones((3, 2, 2, 2))}, name=name, **given, **state
+    )
+
+
+def test_half_an_even_filter_is_not_tensorflows_same():
+    *_, padding, call = calls_for(build_network(conv(pad=1))).calls
+    assert padding.arguments == {"padding": ((1, 1), (1, 1))}
+    assert "padding" not in call.arguments
+
+
 def test_indices_are_integers():
     net = layer("shape.FlattenLayer", source((None, 3, 5), dtype="int32"), {})
     assert calls_for(build_network(net)).calls[0].arguments["dtype"] == "int32"
@@ -293,9 +308,7 @@ def test_layers_carry_lasagnes_names(name, profile):
 
 
 def test_a_call_before_the_main_one_makes_room_for_a_layer_of_its_name():
-    given = {"num_filters": 3, "filter_size": 2, "stride": 1, "nonlinearity": None, "b": None}
-    filters = {"W": [[[[1.0] * 2] * 2] * 2] * 3}
-    net = layer("conv.Conv2DLayer", image(), filters, name="conv", pad=1, **given)
+    net = conv(pad=1)
     net = layer("noise.DropoutLayer", net, {}, name="conv_zeropadding2d", p=0.5, rescale=True)
     names = [call.name for call in calls_for(build_network(net)).calls]
     assert len(set(names)) == len(names)
