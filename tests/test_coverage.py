@@ -40,7 +40,7 @@ def test_every_class_has_its_place(page):
 def test_a_class_that_runs_on_a_gpu_is_no_observation(page):
     rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
     assert rows["dnn.Conv2DDNNLayer"].endswith("| none: the code of `conv.Conv2DLayer` |")
-    assert rows["input.InputLayer"] == "| `input.InputLayer` | `Input` | the same | 302 |"
+    assert rows["input.InputLayer"] == "| `input.InputLayer` | `Input` | the same | 431 |"
     assert "`lasport.InvStdBatchNormalization`" in rows["normalization.BatchNormLayer"]
 
 

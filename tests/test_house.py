@@ -25,6 +25,7 @@ EXPORTED: dict[str, list[str]] = json.loads((HERE / "data" / "lasagne_layers.jso
 # Files of lasport/layers that declare no classes of Lasagne's, and what they are there for.
 NO_FAMILY = {
     "filters": "what layers with filters have in common",
+    "recurrence": "what recurrent layers have in common",
     "values": "readers of attribute values",
     "windows": "windows of arrays, for the references",
 }
@@ -42,7 +43,10 @@ WITHOUT_RECORD = {
     "lasagne.layers.dnn.Conv2DDNNLayer": "runs on a GPU only",
     "lasagne.layers.dnn.Conv3DDNNLayer": "runs on a GPU only",
     "lasagne.layers.dnn.MaxPool2DDNNLayer": "runs on a GPU only",
+    "lasagne.layers.dnn.MaxPool3DDNNLayer": "runs on a GPU only",
     "lasagne.layers.dnn.Pool2DDNNLayer": "runs on a GPU only",
+    "lasagne.layers.dnn.Pool3DDNNLayer": "runs on a GPU only",
+    "lasagne.layers.dnn.SpatialPyramidPoolingDNNLayer": "runs on a GPU only",
 }
 
 
@@ -107,7 +111,11 @@ def registers(path: Path) -> bool:
 
 def test_every_file_has_its_tests():
     tested = {path.stem.removeprefix("test_") for path in (HERE / "layers").glob("test_*.py")}
-    assert {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "windows"} <= tested
+    assert {path.stem for path in PACKAGE.glob("*.py")} - {
+        "__init__",
+        "recurrence",
+        "windows",
+    } <= tested
 
 
 # --- families

@@ -7,6 +7,7 @@ import pytest
 
 from lasport.errors import LasportError, UnsupportedLayersError
 from lasport.operations import Dense, Input
+from lasport.passes import lower
 from lasport.readers.network import build_network
 from lasport.translate import refusals, translate
 from tests.golden_records import families, load_case
@@ -34,12 +35,16 @@ def test_a_plan_is_complete_and_in_order(name):
 @pytest.mark.parametrize("name", TRANSLATED)
 def test_every_parameter_is_the_weight_of_one_step(name):
     net = load_case(name).network
+    plan = lower(translate(net))
     used = [
-        id(weight.param)
-        for step in translate(net).steps
+        id(part.param.value)
+        for step in plan.steps
         for weight in step.operation.weights().values()
+        for part, _ in weight.split(weight.value)
     ]
-    assert sorted(used) == sorted(id(param) for _, param in net.owned_params())
+    trained = {id(param.value) for _, param in net.owned_params() if param.trainable}
+    assert trained <= set(used) <= {id(value) for value in net.param_values()}
+    assert len(used) == len(set(used))
 
 
 # --- what cannot be translated

@@ -70,7 +70,7 @@ PROBLEMS = (
     (rnn(input_to_hidden=None), "attribute 'input_to_hidden' is not a layer"),
     (
         rnn(hidden_to_hidden=source((None, UNITS)), W_hid_to_hid=None),
-        "attribute 'hidden_to_hidden': an InputLayer and a DenseLayer are expected",
+        "parameter W_hid_to_hid is missing",
     ),
     (rnn(hidden_to_hidden=source((None, UNITS))), "W_hid_to_hid is set but not among"),
     (inside(nonlinearity=function("tanh")), "a linear DenseLayer is expected, not DenseAttributes"),

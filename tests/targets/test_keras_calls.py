@@ -11,11 +11,13 @@ from lasport.passes import lower
 from lasport.readers.network import build_network
 from lasport.targets.keras_calls import (
     PROFILES,
+    axes,
     elementwise,
     keras_calls,
     linear,
     merging,
     pooling,
+    recurrent,
     shaping,
 )
 from lasport.translate import translate
@@ -31,14 +33,16 @@ def calls_for(network, profile="stock", data_format="channels_last", dtype="floa
 
 
 def test_every_operation_has_one_mapping():
-    kinds = {getattr(operations, name) for name in operations.__all__}
+    public = [getattr(operations, name) for name in operations.__all__]
+    kinds = [kind for kind in public if isinstance(kind, type)]
+    final = {k for k in kinds if issubclass(k, operations.Operation) and not k.__subclasses__()}
     mapped = [
         kind
-        for module in (elementwise, linear, merging, pooling, shaping)
+        for module in (axes, elementwise, linear, merging, pooling, recurrent, shaping)
         for kind in module.MAPPINGS
     ]
     assert len(mapped) == len(set(mapped))
-    assert set(mapped) == kinds - {operations.Operation, operations.product}
+    assert set(mapped) == final
 
 
 # --- arguments
@@ -290,8 +294,11 @@ def test_calls_follow_the_net(name, profile):
             known.add(call.name)
         for found in calls.plan.layers.values():
             assert calls.results[found.id] in known
-        weights = [weight.param for call in calls.calls for weight in call.weights.values()]
-        assert sorted(map(id, weights)) == sorted(id(param) for _, param in net.owned_params())
+        weights = [weight for call in calls.calls for weight in call.weights.values()]
+        params = [part.param for weight in weights for part, _ in weight.split(weight.value)]
+        params += [constant.param for call in calls.calls for constant in call.constants]
+        owned = [param for _, param in net.owned_params()]
+        assert sorted(id(p.value) for p in params) == sorted(id(p.value) for p in owned)
         again = calls_for(net, profile, data_format)
         assert [call.name for call in again.calls] == [call.name for call in calls.calls]
 
