@@ -13,7 +13,7 @@ from lasport.readers.network import build_network
 from lasport.translate import translate
 from lasport.weights import Rows
 from tests.golden_records import families, load_case
-from tests.inert_nets import function, image, layer, merge, source
+from tests.inert_nets import function, image, layer, merge, named, source
 
 TRANSLATED = tuple(name for name in families() if name != "net_shared_weights")
 
@@ -259,6 +259,39 @@ def test_two_dense_layers_fold_one_flattening():
     kernels = [s.operation.kernel for s in plan.steps if isinstance(s.operation, Dense)]
     assert [kernel.conversions for kernel in kernels] == [(Rows((2, 6, 4), (1, 2, 0)),)] * 2
     assert verify(net)
+
+
+# --- more axes than any image has
+
+
+def four_spatial_axes():
+    return source((None, 2, 3, 4, 5, 6), name="in")
+
+
+MANY_AXES = {
+    "global pool": lambda: layer(
+        "pool.GlobalPoolLayer",
+        four_spatial_axes(),
+        {},
+        pool_function=named("theano.tensor.basic.mean"),
+    ),
+    "cropping": lambda: merge(
+        "merge.ConcatLayer",
+        [four_spatial_axes(), source((None, 2, 3, 4, 5, 7))],
+        axis=1,
+        cropping=[None] * 5 + ["lower"],
+    ),
+    "padding": lambda: layer("shape.PadLayer", four_spatial_axes(), {}, width=1),
+    "dense": lambda: dense(four_spatial_axes(), inputs=720),
+}
+
+
+@pytest.mark.parametrize("profile", ("stock", "exact"))
+@pytest.mark.parametrize("build", MANY_AXES.values(), ids=MANY_AXES)
+def test_four_spatial_axes_take_the_own_layers(build, profile):
+    net = build_network(build())
+    report = verify(net, profile=profile, passes=(1,))
+    assert report.ok, report.to_text()
 
 
 # --- sharing

@@ -97,7 +97,9 @@ def crop_values(
         if cuts is not None and not any(map(any, cuts)):
             cropped.append(x)
             continue
-        if cuts is not None and not any(map(any, cuts[:2])):
+        # Images and volumes have croppings that every target knows.
+        spatial = 3 <= len(x.shape) <= 5
+        if cuts is not None and spatial and not any(map(any, cuts[:2])):
             cropped.append(builder.add(Crop(cuts=cuts[2:]), (x,), result, suffix="crop"))
         else:
             crop = Autocrop(modes=per_axis, index=index)

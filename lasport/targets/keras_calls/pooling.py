@@ -71,7 +71,7 @@ def _stock_padding(op: Pool, context: Context) -> str | None:
 
 def _global_reduce(op: GlobalReduce, context: Context) -> list[Made]:
     stock = {"mean": "Average"} | ({"max": "Max"} if context.profile == "stock" else {})
-    if op.function in stock:
+    if op.function in stock and context.spatial <= 3:
         layer = f"keras.layers.Global{stock[op.function]}Pooling{context.spatial}D"
         return [Made(layer)]
     return [Made("lasport.keras_layers.GlobalReduce", {"function": op.function})]
