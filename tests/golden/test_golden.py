@@ -170,7 +170,7 @@ def test_sizes_of_inputs_are_distinct_and_batches_odd(each: Record) -> None:
 def is_integer_input(key: str, value: np.ndarray[Any, Any]) -> bool:
     """Tell whether an array is a mask or an index: an input, and what its layer passes on."""
     return key.startswith(("inputs/", "batches/", *(f"{m}/layers/" for m in MODES))) and (
-        value.dtype == np.int32
+        value.dtype.kind == "i"
     )
 
 

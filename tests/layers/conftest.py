@@ -21,7 +21,7 @@ from lasport.oracles.record import MODES, Mode, Record
 from lasport.oracles.reference import run_reference
 from lasport.passes import DataFormat, lower
 from lasport.spec import Array, Network
-from lasport.targets.keras_calls import PROFILES, Profile, keras_calls
+from lasport.targets.keras_calls import PROFILES, Call, Profile, keras_calls
 from lasport.targets.keras_model import variable_of
 from lasport.translate import translate
 from tests.golden_records import Case
@@ -190,6 +190,12 @@ def assert_gradients_agree(case: Case, profile: Profile, data_format: DataFormat
             assert_agree(recorded, gradients)
 
 
+def parts_of(call: Call) -> list[object]:
+    """Return how each parameter's part of a call's weights is arranged."""
+    weights = call.weights.values()
+    return [part.conversions for weight in weights for part, _ in weight.split(weight.value)]
+
+
 def variants(net: Network) -> Iterator[tuple[Profile, DataFormat]]:
     """Yield all profiles and data formats but those that make the same model as one before."""
     plan = translate(net)
@@ -198,7 +204,12 @@ def variants(net: Network) -> Iterator[tuple[Profile, DataFormat]]:
         calls = keras_calls(lower(plan, data_format), profile, "float64").calls
         model = repr(
             [
-                (call.layer, call.inputs, call.arguments, [w.conversions for w in weights])
+                (
+                    call.layer,
+                    call.inputs,
+                    call.arguments,
+                    [p.conversions for w in weights for p, _ in w.split(w.value)],
+                )
                 for call in calls
                 for weights in [call.weights.values()]
             ]
@@ -234,13 +245,13 @@ def differentiate(port: Any, record: Record, mode: Mode, dtype: str) -> list[Arr
     )
     arrays = [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
     by_param = {
-        id(part.param): part.undo(piece)
+        id(part.param.value): part.undo(piece)
         for (weight, _), array in zip(weights, arrays[: len(weights)], strict=True)
         for part, piece in weight.split(array)
     }
     to_inputs = zip(record.input_grads(mode), arrays[len(weights) :], strict=True)
     return [
-        *(by_param[id(param)] for param in wanted),
+        *(by_param[id(param.value)] for param in wanted),
         *(port.input_layouts[index].to_lasagne(array) for index, array in to_inputs),
     ]
 
