@@ -14,6 +14,14 @@ from lasport.spec import Network
 
 __all__ = ["load_network"]
 
+# What people save in place of a pickled net, by the first bytes of the file.
+PARAMETERS = "holds parameters, which need the script that built their net; pickle the output layer"
+OTHER_FORMATS = {
+    b"PK\x03\x04": f"an npz (or other zip) archive, which {PARAMETERS}",
+    b"\x93NUMPY": f"an npy file, which {PARAMETERS}",
+    b"\x89HDF\r\n\x1a\n": f"an HDF5 file, which {PARAMETERS}",
+}
+
 
 def load_network(path: str | os.PathLike[str], outputs: Sequence[str] | None = None) -> Network:
     """Read a pickled layer, a list or tuple of layers, or a dict name -> layer.
@@ -42,6 +50,9 @@ def load_network(path: str | os.PathLike[str], outputs: Sequence[str] | None = N
     """
     data = read_bytes(path)
     try:
+        for magic, what in OTHER_FORMATS.items():
+            if data.startswith(magic):
+                raise UnreadableFileError(f"no pickled net but {what}")
         return build_network(load_inert(data), outputs, origin=Path(path))
     except (UnreadableFileError, RefusedFileError, InvalidNetworkError) as error:
         raise type(error)(f"{os.fspath(path)}: {error}") from error

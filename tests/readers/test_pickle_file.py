@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import pickle
 import shutil
@@ -65,6 +66,12 @@ def dump(content):
     return pickle.dumps(content, protocol=2)
 
 
+def archive(*arrays):
+    buffer = io.BytesIO()
+    np.savez(buffer, *arrays)
+    return buffer.getvalue()
+
+
 OTHERS = {
     "an empty file": (b"", UnreadableFileError, ""),
     "text": (b"epoch 1: loss 0.5\n", UnreadableFileError, ""),
@@ -76,6 +83,9 @@ OTHERS = {
         UnreadableFileError,
         "a dict of 1 arrays: parameters, which need the script that built their net",
     ),
+    "parameters in an npz": (archive(np.ones(3)), UnreadableFileError, "an npz (or other zip)"),
+    "parameters in an npy": (b"\x93NUMPY\x01\x00", UnreadableFileError, "an npy file, which holds"),
+    "parameters in HDF5": (b"\x89HDF\r\n\x1a\n", UnreadableFileError, "an HDF5 file, which holds"),
     "a number": (dump(7), UnreadableFileError, "holds no Lasagne layers but a int"),
 }
 
