@@ -89,6 +89,9 @@ class Session:
         dtypes = [self.dtype if x.dtype.kind == "f" else x.dtype.name for x in inputs]
         physical = self.port.tensors(inputs, dtypes)
         outputs, shown = self.all(single(physical), training=training)
+        for layer in self.masked.values():
+            if layer.problem is not None:
+                raise ComparisonError(layer.problem)
         values = dict(zip(self.names, map(np.asarray, shown), strict=True))
         layouts = self.port.output_layouts
         return Activity(
@@ -276,10 +279,12 @@ class _MaskedDropout(keras.layers.Layer):
         noise_shape = getattr(layer, "noise_shape", None) or ()
         self.shared = shared | {axis for axis, size in enumerate(noise_shape) if size == 1}
         self.mask: Array | None = None
+        self.problem: str | None = None
 
     def take(self, mask: Array, attributes: object) -> None:
         """Multiply by this mask from now on, which a Lasagne layer with these attributes drew."""
         self.mask = mask
+        self.problem = None
         # The mask says nothing about the rate, and without rescaling the outputs do not either.
         rate = attributes.p if isinstance(attributes, DropoutAttributes) else self.rate
         if not self.rescales and not np.isclose(self.rate, rate, rtol=1e-6, atol=0):
@@ -292,9 +297,9 @@ class _MaskedDropout(keras.layers.Layer):
         shared = {axis % rank for axis in self.shared}
         shape = tuple(1 if axis in shared else size for axis, size in enumerate(inputs.shape))
         if shape != self.mask.shape:
-            raise ComparisonError(
-                f"{self.name} draws a mask of {shape}, the net one of {self.mask.shape}"
-            )
+            # Not raised here: Keras would wrap it in a page of advice.
+            self.problem = f"{self.name} draws a mask of {shape}, the net one of {self.mask.shape}"
+            return inputs
         scale = 1 / (1 - self.rate) if self.rescales else 1.0
         # In float64: a mask of a float32 record would round the scale.
         mask = np.multiply(self.mask, scale, dtype=np.float64)

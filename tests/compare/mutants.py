@@ -369,10 +369,12 @@ DROPOUT = {
         become("drop", "keras.layers.Activation", activation="linear"),
     ),
     "channels dropped pixel by pixel": Mutant(
-        N, "draws a mask of", arguments("dropout_2", noise_shape=None)
+        N, "dropout_2 draws a mask of", arguments("dropout_2", noise_shape=None)
     ),
     "pixels dropped in place of channels": Mutant(
-        N, "draws a mask of", arguments("dropout_2", noise_shape=(None, None, None, 1))
+        N,
+        "dropout_2 draws a mask of",
+        arguments("dropout_2", noise_shape=(None, None, None, 1)),
     ),
     "active in inference mode": Mutant(
         D, "inference/model/prob", remake=called("drop", training=True)
