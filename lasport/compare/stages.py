@@ -93,6 +93,19 @@ class Stages:
                 if number in passes:
                     self._add("training", place, layer.name, dtype, recorded[n], truth, near)
 
+    def params(self) -> None:
+        """Compare the parameters themselves: inputs may leave some without effect.
+
+        Rows of an embedding that no index asks for, say, or what leads to a
+        rectifier that is never positive.
+        """
+        actual = self.port.start("float64").params() if self.by_layer else None
+        if actual is None:
+            return
+        for value, (layer, param) in zip(actual, self.network.owned_params(), strict=True):
+            place, truth = f"params/{layer.name}.{param.name}", param.value.astype(np.float64)
+            self._add("inference", place, layer.name, "float64", value, truth, truth)
+
     def shorter_inputs(self) -> None:
         """Compare once more where the net leaves sizes open, with inputs one shorter.
 

@@ -84,6 +84,7 @@ def verify_port(
             progress(f"running averages in {dtype}")
             stages.guarded(stages.averages, passes, dtype)
     if "inference" in modes:
+        stages.guarded(stages.params)
         stages.guarded(stages.shorter_inputs)
         stages.guarded(stages.model_itself)
     settings = {
