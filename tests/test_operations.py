@@ -32,7 +32,9 @@ from lasport.weights import Rows, Weight
 KINDS = tuple(
     kind
     for name in operations.__all__
-    if isinstance(kind := getattr(operations, name), type) and kind is not Operation
+    if isinstance(kind := getattr(operations, name), type)
+    and issubclass(kind, Operation)
+    and kind is not Operation
 )
 LAST = channels_last(4)
 FLATTENED = Layout((0, 1), Rows((2, 3), (1, 0)))

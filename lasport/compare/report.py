@@ -139,7 +139,8 @@ class Report:
         if self.first_divergence is not None:
             lines.append(f"  first divergence: {self.first_divergence}")
         lines.extend(f"  note: {note}" for note in self.notes)
-        lines.extend(f"  further training: {drift}" for drift in self.drifts)
+        most = max((drift.passes for drift in self.drifts), default=0)
+        lines.extend(f"  further training: {d}" for d in self.drifts if d.passes == most)
         if self.drifts:
             lines.append("  (stock batch norm averages the variance; profile 'exact' keeps equal)")
         return "\n".join(lines)

@@ -20,7 +20,8 @@ from lasport.spec import Network
 __all__ = ["read_layers"]
 
 # Taken over as they are.
-PLAIN = (type(None), bool, int, float, complex, str, bytes, np.ndarray, np.generic, np.dtype)
+NUMBERS_AND_TEXT = (type(None), bool, int, float, complex, str, bytes, slice)
+PLAIN = (*NUMBERS_AND_TEXT, np.ndarray, np.generic, np.dtype)
 
 # Of objects that are no layers only plain attributes and these are looked at. They lead to whatever
 # a family asks for (the dtype of an input variable, the scalar operation of an elementwise one, the

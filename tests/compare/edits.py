@@ -30,13 +30,9 @@ Edit: TypeAlias = Callable[[list[Call]], Sequence[Call]]
 
 @dataclass(frozen=True)
 class Spoilt:
-    """A conversion that somebody got wrong."""
+    """A weight that somebody got wrong."""
 
-    apply: Callable[[Array], Array]
-
-    def undo(self, array: Array) -> Array:
-        """Be never needed: nobody reads a wrong port's weights back."""
-        raise NotImplementedError
+    value: Array
 
 
 def unchanged(calls: list[Call]) -> list[Call]:
@@ -95,12 +91,14 @@ def weights(name: str, **changes: Callable[[Array], Array] | str) -> Edit:
     """Get weights wrong: by a function, or by taking another weight of the layer."""
 
     def spoil(call: Call) -> Call:
-        spoilt: dict[str, Weight] = dict(call.weights)
+        spoilt: dict[str, Any] = dict(call.weights)
         for attribute, change in changes.items():
             if isinstance(change, str):
                 spoilt[attribute] = call.weights[change]
             else:
-                spoilt[attribute] = call.weights[attribute].then(Spoilt(change))
+                before = call.weights[attribute].value
+                spoilt[attribute] = Spoilt(np.asarray(change(before)))
+                assert not np.array_equal(spoilt[attribute].value, before), "nothing was spoilt"
         return replace(call, weights=spoilt)
 
     return each(name, spoil)

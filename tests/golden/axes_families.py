@@ -6,6 +6,17 @@ five times.
 
 from families import one_layer, prefixed
 
+
+def dimshuffled(*args, **options):
+    """Build a net of one DimshuffleLayer."""
+    import lasagne
+
+    kept = [axis for axis in options["pattern"] if axis != "x"]
+    if lasagne.__version__ == "0.1" and len(kept) < len(options["source"]):
+        raise AttributeError("its input layers let no axis of size 1 be dropped")
+    return one_layer(*args, **options)
+
+
 DIMSHUFFLE = prefixed(
     "dimshuffle_",
     "DimshuffleLayer",
@@ -46,6 +57,6 @@ SLICE = prefixed(
 
 # family, how it is built, its table, settings that its cases share
 AXES_FAMILIES = [
-    ("dimshuffle", one_layer, DIMSHUFFLE, {}),
+    ("dimshuffle", dimshuffled, DIMSHUFFLE, {}),
     ("slice", one_layer, SLICE, {}),
 ]

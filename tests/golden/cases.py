@@ -87,7 +87,7 @@ def build(name):
         outputs = net if isinstance(net, list) else [net]
         for layer in get_all_layers(outputs):
             layer.output_shape  # noqa: B018 - Lasagne 0.1 cannot tell all of them
-    except (AttributeError, ImportError, TypeError) as error:
+    except (AttributeError, ImportError, RuntimeError, TypeError) as error:
         if lasagne.__version__ == "0.1":
             raise MissingFromLasagneError("%s: %s" % (name, error))
         raise

@@ -46,6 +46,8 @@ def resolve_options(source, units, options):
     import lasagne
     import numpy as np
 
+    if lasagne.__version__ == "0.1":  # has other names, masks that multiply, fewer options
+        raise AttributeError("its recurrent layers are not those of later versions")
     resolved = resolve_all(dict((k, v) for k, v in options.items() if k not in GATES))
     for gate in GATES:
         if gate in options:
