@@ -106,7 +106,9 @@ class Session:
         found: dict[int, Array] = {}
         for name, attribute, weight in _weights(self.port.calls):
             for part, piece in weight.split(value_of(self.model, name, attribute)):
-                found[id(part.param.value)] = part.undo(piece)
+                # A wrong port may hold a negative variance: NaN, which the comparison reports.
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    found[id(part.param.value)] = part.undo(piece)
         constants = [weight for call in self.port.calls.calls for weight in call.constants]
         found.update((id(weight.param.value), weight.param.value) for weight in constants)
         return [found[id(value)] for value in self.port.network.param_values()]
