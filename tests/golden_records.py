@@ -40,7 +40,7 @@ def load_case(name: str) -> Case:
     """Read a case's net and record."""
     first = GOLDEN / f"{name}.pkl"
     others = {path for path in GOLDEN.glob(f"{name}.*pkl*") if path != first}
-    record = read_record(GOLDEN / f"{name}.npz")
+    record = read_record(GOLDEN / f"{name}.npz.bz2")
     return Case(name, load(first), record, (first, *sorted(others)))
 
 

@@ -11,7 +11,7 @@ from lasport.errors import ComparisonError, UnsupportedLayersError, UsageError
 from tests.golden_records import GOLDEN, load_case
 
 NET = GOLDEN / "net_vgg_block.pkl"
-RECORD = GOLDEN / "net_vgg_block.npz"
+RECORD = GOLDEN / "net_vgg_block.npz.bz2"
 
 
 def test_everything_public_is_there():
@@ -102,7 +102,7 @@ def test_oracles_are_named_in_the_report():
     net = load(NET)
     assert verify(net, modes=("inference",)).oracle == "the numpy reference"
     report = verify(net, oracle=f"record:{RECORD}", modes=("inference",))
-    assert report.oracle == "record net_vgg_block.npz"
+    assert report.oracle == "record net_vgg_block.npz.bz2"
 
 
 @pytest.mark.parametrize("oracle", ("theano?", "record:", "records:x.npz", ""))

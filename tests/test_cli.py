@@ -182,9 +182,9 @@ def test_json_holds_what_was_asked_for(net, tmp_path):
 
 @pytest.mark.parametrize("name", ("net_digits", "net_two_inputs_two_outputs", "net_vgg_block"))
 def test_recorded_nets_agree_with_real_lasagne(name, golden, capsys):
-    record = golden / f"{name}.npz"
+    record = golden / f"{name}.npz.bz2"
     assert main(["verify", str(golden / f"{name}.pkl"), "--oracle", f"record:{record}"]) == 0
-    assert f"against record {name}.npz: equal" in capsys.readouterr().out
+    assert f"against record {name}.npz.bz2: equal" in capsys.readouterr().out
 
 
 def test_channels_last_model_takes_tensorflows_images(net, tmp_path, capsys):

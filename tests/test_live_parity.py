@@ -126,7 +126,7 @@ def test_a_live_net_is_read_like_its_pickle_and_ported(
     live: object, name: str, profile: str, golden: Path
 ) -> None:
     case = cases.CASES[name]
-    recorded = read_record(golden / f"{name}.npz")
+    recorded = read_record(golden / f"{name}.npz.bz2")
     net = lasport.from_lasagne(live)
     check_same_network(net, lasport.load(golden / f"{name}.pkl"))
 

@@ -478,21 +478,30 @@ def probe_layers(net, inputs=None, batches=None, seed=0, passes=PASSES, grid=GRI
     return dict((key, np.array(value, order="C")) for key, value in record.items())
 
 
+def pack_record(record, compression=zipfile.ZIP_DEFLATED):
+    # type: (dict[str, Array], int) -> bytes
+    """Return a record as the content of an npz: the same record gives the same bytes."""
+    content = BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for key in sorted(record):
+            buffer = BytesIO()
+            np.lib.format.write_array(  # type: ignore[no-untyped-call] # numpy has no types
+                buffer, record[key], allow_pickle=False
+            )
+            member = zipfile.ZipInfo(key + ".npy", (1980, 1, 1, 0, 0, 0))
+            member.compress_type = compression
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, buffer.getvalue())
+    return content.getvalue()
+
+
 def save_record(path, record):
     # type: (str, dict[str, Array]) -> None
-    """Write a record as npz: the same record gives the same bytes, and never half a file."""
+    """Write a record as npz, and never half a file."""
     partial = path + ".partial"
     try:
-        with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
-            for key in sorted(record):
-                buffer = BytesIO()
-                np.lib.format.write_array(  # type: ignore[no-untyped-call] # numpy has no types
-                    buffer, record[key], allow_pickle=False
-                )
-                member = zipfile.ZipInfo(key + ".npy", (1980, 1, 1, 0, 0, 0))
-                member.compress_type = zipfile.ZIP_DEFLATED
-                member.external_attr = 0o644 << 16
-                archive.writestr(member, buffer.getvalue())
+        with open(partial, "wb") as stream:
+            stream.write(pack_record(record))
         if os.name == "nt" and os.path.exists(path):  # Python 2.7 has no os.replace
             os.remove(path)
         os.rename(partial, path)

@@ -12,14 +12,15 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from os import PathLike, fspath
-from pathlib import Path
 from typing import Literal, TypeAlias, TypedDict, cast
 
 import numpy as np
 
 from lasport.errors import UnreadableFileError
 from lasport.oracles.probe import FORMAT, save_record
+from lasport.readers.containers import read_bytes
 from lasport.spec import Array
 
 __all__ = ["LayerMeta", "Mode", "ParamMeta", "Record", "RecordMeta", "read_record", "write_record"]
@@ -170,7 +171,7 @@ def read_record(path: str | PathLike[str]) -> Record:
     Parameters
     ----------
     path : path-like
-        An npz that `write_record` or ``probe.py`` wrote.
+        An npz that `write_record` or ``probe.py`` wrote; gzip, bz2 or xz around it is undone.
 
     Returns
     -------
@@ -180,6 +181,8 @@ def read_record(path: str | PathLike[str]) -> Record:
     ------
     UnreadableFileError
         If there is no such file, or it is no record, not whole, or holds pickled objects.
+    RefusedFileError
+        Where decompressed content is out of all proportion to the file.
 
     Examples
     --------
@@ -189,18 +192,16 @@ def read_record(path: str | PathLike[str]) -> Record:
     lasport.errors.UnreadableFileError: missing.npz: No such file or directory
     """
     name = fspath(path)
+    content = read_bytes(path)
     try:
-        with Path(name).open("rb") as stream:  # np.load leaves its own open when it fails
-            archive = np.load(stream, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UnreadableFileError("a single array, not a parity record")
-            with archive:
-                return Record.from_arrays({key: archive[key] for key in archive.files})
+        archive = np.load(BytesIO(content), allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise UnreadableFileError("a single array, not a parity record")
+        with archive:
+            return Record.from_arrays({key: archive[key] for key in archive.files})
     except UnreadableFileError as error:
         raise UnreadableFileError(f"{name}: {error}") from error
-    except OSError as error:
-        raise UnreadableFileError(f"{name}: {error.strerror or error}") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UnreadableFileError(f"{name}: not a parity record: {error}") from error
 
 

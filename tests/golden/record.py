@@ -2,6 +2,7 @@
 
     python tests/golden/record.py                       all records, pickles and MANIFEST.json
     python tests/golden/record.py NAME ...              some cases
+    python tests/golden/record.py --manifest            only MANIFEST.json, of the files that exist
     python tests/golden/record.py --pickles LABEL ...   only pickles, NAME.LABEL.pkl, of nets whose
                                                         records exist
 Runs on Python 2.7 to 3.11, wherever Lasagne 0.2.dev1 can be imported.
@@ -19,6 +20,7 @@ import json
 import os
 import pickle
 import sys
+import zipfile
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -109,7 +111,9 @@ def record_case(name, theano, protocol):
     """Write the pickle and the record of one case, and the pickle of the trained net."""
     net = build_alone(name, theano)
     write(name + ".pkl", pickle.dumps(net, protocol))
-    probe.save_record(os.path.join(HERE, name + ".npz"), probe.probe_layers(net, **arguments(name)))
+    # Far smaller than arrays that an npz compresses one by one.
+    record = probe.pack_record(probe.probe_layers(net, **arguments(name)), zipfile.ZIP_STORED)
+    write(name + ".npz.bz2", compress(record, ".bz2"))
     if name in TRAINED:
         train_once(net)
         suffix = TRAINED[name]
@@ -126,15 +130,16 @@ def pickle_again(label, theano, protocols):
 
 def write_manifest():
     """Describe every case and every file."""
-    files = sorted(name for name in os.listdir(HERE) if name.endswith(".npz") or ".pkl" in name)
+    files = sorted(name for name in os.listdir(HERE) if ".npz" in name or ".pkl" in name)
     sums = {}
     for filename in files:
         with open(os.path.join(HERE, filename), "rb") as stream:
             sums[filename] = hashlib.sha256(stream.read()).hexdigest()
     import numpy as np
 
-    with np.load(os.path.join(HERE, "input_alone.npz")) as archive:
-        meta = json.loads(str(archive["meta"]))
+    with open(os.path.join(HERE, "input_alone.npz.bz2"), "rb") as stream:
+        archive = np.load(io.BytesIO(bz2.decompress(stream.read())))
+    meta = json.loads(str(archive["meta"]))
     manifest = {
         "versions": dict((key, meta[key]) for key in ("python", "numpy", "theano", "lasagne")),
         "lasagne_commit": COMMIT,
@@ -159,7 +164,11 @@ def main():
     parser = argparse.ArgumentParser(description="Record the golden cases with the real Lasagne.")
     parser.add_argument("names", nargs="*", metavar="NAME", help="cases (default: all)")
     parser.add_argument("--pickles", metavar="LABEL", help="only pickles: NAME.LABEL.pkl")
+    parser.add_argument("--manifest", action="store_true", help="only write MANIFEST.json")
     options = parser.parse_args()
+    if options.manifest:
+        write_manifest()
+        return
     theano = import_theano()
     protocols = list(range(pickle.HIGHEST_PROTOCOL + 1))
     if options.pickles:

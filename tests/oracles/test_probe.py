@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lasport.oracles import probe
-from lasport.oracles.record import read_record
+from lasport.oracles.record import read_record, write_record
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -135,10 +135,10 @@ def test_saving_gives_the_same_bytes_whenever_it_is_done(tmp_path: Path) -> None
         assert archive["a/0"].dtype == np.float32
 
 
-def test_a_record_can_say_what_to_feed(golden: Path) -> None:
-    path = golden / "net_two_inputs_two_outputs.npz"
-    record = read_record(path)
-    found = probe.read_inputs(str(path))
+def test_a_record_can_say_what_to_feed(golden: Path, tmp_path: Path) -> None:
+    record = read_record(golden / "net_two_inputs_two_outputs.npz.bz2")
+    write_record(tmp_path / "record.npz", record)
+    found = probe.read_inputs(str(tmp_path / "record.npz"))
     assert len(found["batches"]) == record.meta["passes"] == 5
     for given, expected in zip(
         [found["inputs"], *found["batches"]],
@@ -195,7 +195,7 @@ def test_finds_again_on_this_python_what_python_2_recorded(golden: Path, probed:
     paths = sorted(probed.glob("*.npz"))
     assert len(paths) > 100
     for path in paths:
-        new, old = read_record(path), read_record(golden / path.name)
+        new, old = read_record(path), read_record(golden / f"{path.name}.bz2")
         for key in ("inputs", "outputs", "params", "seed", "passes", "grid", "command"):
             assert new.meta[key] == old.meta[key], (path.name, key)
         assert new.arrays.keys() == old.arrays.keys(), path.name
@@ -227,8 +227,9 @@ def test_the_command_line_records_a_pickled_net(
         "from lasport import theano_compat; theano_compat.install();"
         "import sys; from lasport.oracles import probe; sys.exit(probe.main(sys.argv[1:]))"
     )
-    old = read_record(golden / "dense_tanh.npz")
-    arguments = ["--inputs", str(golden / "dense_tanh.npz"), "--seed", "3"]
+    old = read_record(golden / "dense_tanh.npz.bz2")
+    write_record(tmp_path / "in.npz", old)
+    arguments = ["--inputs", "in.npz", "--seed", "3"]
     done = run_python(
         *("-W", "ignore", "-c", script, str(golden / "dense_tanh.pkl"), "out.npz", *arguments),
         cwd=tmp_path,

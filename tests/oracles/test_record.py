@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +23,15 @@ Members = dict[str, Any]
 
 @pytest.fixture
 def dropout_net(golden: Path) -> Record:
-    return read_record(golden / "net_dropout_before_batchnorm.npz")
+    return read_record(golden / "net_dropout_before_batchnorm.npz.bz2")
+
+
+@pytest.fixture
+def record_file(golden: Path, tmp_path: Path) -> Path:
+    """Return a record as `write_record` writes it."""
+    path = tmp_path / "dense_tanh.npz"
+    write_record(path, read_record(golden / "dense_tanh.npz.bz2"))
+    return path
 
 
 def members(path: Path) -> Members:
@@ -33,20 +44,30 @@ def change_meta(content: Members, **changes: Any) -> None:
 
 
 def test_every_golden_record_is_whole(golden: Path) -> None:
-    paths = sorted(golden.glob("*.npz"))
+    paths = sorted(golden.glob("*.npz.bz2"))
     assert len(paths) >= 120
     for path in paths:
         read_record(path)
 
 
-def test_writing_gives_the_bytes_that_were_read(golden: Path, tmp_path: Path) -> None:
-    original = golden / "net_digits.npz"
-    write_record(tmp_path / "copy.npz", read_record(original))
-    assert (tmp_path / "copy.npz").read_bytes() == original.read_bytes()
+def test_writing_gives_the_bytes_that_were_read(record_file: Path, tmp_path: Path) -> None:
+    write_record(tmp_path / "copy.npz", read_record(record_file))
+    assert (tmp_path / "copy.npz").read_bytes() == record_file.read_bytes()
+
+
+@pytest.mark.parametrize("compress", (bz2.compress, gzip.compress, lzma.compress))
+def test_what_is_compressed_is_read(
+    compress: Callable[[bytes], bytes], record_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "compressed"
+    path.write_bytes(compress(record_file.read_bytes()))
+    expected, found = read_record(record_file), read_record(path)
+    assert found.meta == expected.meta
+    assert all(np.array_equal(found.arrays[key], value) for key, value in expected.arrays.items())
 
 
 def test_failed_writing_leaves_the_old_file_and_nothing_else(golden: Path, tmp_path: Path) -> None:
-    record = read_record(golden / "dense_tanh.npz")
+    record = read_record(golden / "dense_tanh.npz.bz2")
     target = tmp_path / "record.npz"
     target.write_bytes(b"old")
     broken = Record(record.meta, {**record.arrays, "zzz": np.array([object()])})
@@ -57,7 +78,7 @@ def test_failed_writing_leaves_the_old_file_and_nothing_else(golden: Path, tmp_p
 
 
 def test_series_come_in_numerical_order(golden: Path) -> None:
-    record = read_record(golden / "net_digits.npz")
+    record = read_record(golden / "net_digits.npz.bz2")
     assert len(record.params) == len(record.meta["params"]) > 10
     assert [id(p) for p in record.params] == [
         id(record.arrays[f"params/{n}"]) for n in range(len(record.params))
@@ -71,7 +92,7 @@ def test_values_have_the_shapes_of_their_layers(dropout_net: Record) -> None:
 
 
 def test_outputs_are_values_of_the_output_layers(golden: Path) -> None:
-    record = read_record(golden / "net_two_inputs_two_outputs.npz")
+    record = read_record(golden / "net_two_inputs_two_outputs.npz.bz2")
     assert len(record.inputs) == len(record.outputs("training")) == 2
     for mode in ("inference", "training"):
         layers = record.layers(mode)
@@ -100,7 +121,7 @@ def test_gradients_are_of_trainable_parameters(dropout_net: Record) -> None:
 
 
 def test_a_record_without_gradients_says_why(golden: Path) -> None:
-    record = read_record(golden / "pool2d_exc_pad.npz")
+    record = read_record(golden / "pool2d_exc_pad.npz.bz2")
     assert "AveragePoolGrad" in str(record.meta["no_gradient"])
     assert record.grads("training") == record.input_grads("inference") == {}
 
@@ -158,9 +179,9 @@ DAMAGES = [
 
 @pytest.mark.parametrize(("damage", "message"), DAMAGES, ids=lambda x: getattr(x, "__name__", None))
 def test_a_record_that_is_not_whole_is_refused(
-    damage: Callable[[Members], None], message: str, golden: Path, tmp_path: Path
+    damage: Callable[[Members], None], message: str, record_file: Path, tmp_path: Path
 ) -> None:
-    content = members(golden / "dense_tanh.npz")
+    content = members(record_file)
     damage(content)
     path = tmp_path / "damaged.npz"
     np.savez(path, **content)
@@ -206,17 +227,17 @@ def test_a_file_that_is_no_record_is_refused(
 
 
 @pytest.mark.parametrize("part", (0.01, 0.3, 0.7, 0.99))
-def test_a_truncated_record_is_refused(part: float, golden: Path, tmp_path: Path) -> None:
-    whole = (golden / "dense_tanh.npz").read_bytes()
+def test_a_truncated_record_is_refused(part: float, record_file: Path, tmp_path: Path) -> None:
+    whole = record_file.read_bytes()
     path = tmp_path / "cut.npz"
     path.write_bytes(whole[: int(len(whole) * part)])
     with pytest.raises(UnreadableFileError, match=r"cut\.npz"):
         read_record(path)
 
 
-def test_a_record_with_flipped_bytes_is_refused(golden: Path, tmp_path: Path) -> None:
-    whole = bytearray((golden / "dense_tanh.npz").read_bytes())
-    with zipfile.ZipFile(golden / "dense_tanh.npz") as archive:
+def test_a_record_with_flipped_bytes_is_refused(record_file: Path, tmp_path: Path) -> None:
+    whole = bytearray(record_file.read_bytes())
+    with zipfile.ZipFile(record_file) as archive:
         start = archive.getinfo("params/0.npy").header_offset
     for position in range(start + 60, start + 90):
         whole[position] ^= 0xFF

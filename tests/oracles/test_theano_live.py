@@ -92,7 +92,7 @@ PICKLES = [
 )
 @pytest.mark.usefixtures("lasagne")
 def test_a_net_from_a_file_is_unpickled_and_run(filename: str, name: str, golden: Path) -> None:
-    expected = golden / f"{name}.npz"
+    expected = golden / f"{name}.npz.bz2"
     record = theano_record(lasport.load(golden / filename), seed=golden_seed(expected), passes=1)
     assert largest_difference(expected, record) < 1e-14
 
@@ -100,7 +100,7 @@ def test_a_net_from_a_file_is_unpickled_and_run(filename: str, name: str, golden
 @pytest.mark.usefixtures("lasagne")
 def test_a_net_of_theano_pymc_takes_theano_pymc(golden: Path) -> None:
     net = lasport.load(golden / "net_lenet.py311-pymc112.pkl.gz")
-    expected = golden / "net_lenet.npz"
+    expected = golden / "net_lenet.npz.bz2"
     if importlib.util.find_spec("theano.graph") is not None:
         record = theano_record(net, seed=golden_seed(expected), passes=1)
         assert largest_difference(expected, record) < 1e-14
