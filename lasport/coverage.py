@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,9 +19,9 @@ from pathlib import Path
 from lasport import registry
 from lasport.errors import UnsupportedLayersError
 from lasport.operations import TransposeAxes
+from lasport.oracles.record import read_record
 from lasport.passes import lower
 from lasport.readers.pickle_file import load_network
-from lasport.spec import Network
 from lasport.targets.keras_calls import PROFILES, Calls, Profile, keras_calls
 from lasport.translate import translate
 
@@ -41,10 +41,11 @@ recorded; `lasport inspect` tells it of a single net.
 
 The Keras layers are those that the recorded nets take, one or several of them according to the
 options of a layer. Names with `lasport` are its own layers, the others are Keras'. Where a net goes
-from Lasagne's order of axes to channels last and back, `Permute` layers come on top.
+from Lasagne's order of axes to channels last and back, `Permute` layers come on top. A recorded net
+has both modes; for so many of them the record has the gradients of both modes, too.
 
-| Lasagne class | stock profile | exact profile | recorded nets |
-| --- | --- | --- | --- |
+| Lasagne class | stock profile | exact profile | recorded nets | with gradients |
+| --- | --- | --- | --- | --- |
 {rows}
 
 ## Not ported
@@ -52,11 +53,19 @@ from Lasagne's order of axes to channels last and back, `Permute` layers come on
 | why | Lasagne classes |
 | --- | --- |
 {refusals}
+
+## Records
+
+Each class with the records under `tests/golden` that pin it; input layers are in all of them.
+
+{records}
 """
 
 
 # What Lasagne adds to the name of a class that cuDNN, corrmm or cuda-convnet computes.
 GPU = re.compile("DNN|MM|CC|_c01b")
+SUFFIX = ".npz.bz2"
+INPUT = "lasagne.layers.input.InputLayer"
 
 
 @dataclass
@@ -65,13 +74,16 @@ class Observation:
 
     Attributes
     ----------
-    nets : int
-        How many have a layer of it.
+    nets : list of str
+        The names of those that have a layer of it.
+    gradients : int
+        How many of their records have gradients.
     layers : mapping of str to set of str
         By profile, the Keras layers that those layers took.
     """
 
-    nets: int = 0
+    nets: list[str] = field(default_factory=list)
+    gradients: int = 0
     layers: Mapping[Profile, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
@@ -81,15 +93,14 @@ def table(golden: Path) -> str:
     Parameters
     ----------
     golden : Path
-        Directory of the golden records ``NAME.npz``, each with its net ``NAME.pkl``.
+        Directory of the golden records ``NAME.npz.bz2``, each with its net ``NAME.pkl``.
 
     Returns
     -------
     str
         Markdown.
     """
-    names = sorted(record.stem for record in golden.glob("*.npz"))
-    observed = observe(load_network(golden / f"{name}.pkl") for name in names)
+    observed = observe(golden)
     families, refusals = registry.families(), registry.refusals()
     refused: defaultdict[str, list[str]] = defaultdict(list)
     for kind, reason in refusals.items():
@@ -100,19 +111,28 @@ def table(golden: Path) -> str:
         total=len(families) + len(refusals),
         rows="\n".join(_row(kind, observed) for kind in sorted(families)),
         refusals="\n".join(f"| {why} | {', '.join(refused[why])} |" for why in sorted(refused)),
+        records="\n".join(
+            f"- `{_title(kind)}`: {', '.join(observed[kind].nets)}"
+            for kind in sorted(observed)
+            if kind != INPUT
+        ),
     )
 
 
-def observe(networks: Iterator[Network]) -> Mapping[str, Observation]:
+def observe(golden: Path) -> Mapping[str, Observation]:
     """Translate nets and note, by class, what their layers become; refused nets count for none."""
     observed: defaultdict[str, Observation] = defaultdict(Observation)
-    for network in networks:
+    for path in sorted(golden.glob(f"*{SUFFIX}")):
+        name = path.name.removesuffix(SUFFIX)
+        network = load_network(golden / f"{name}.pkl")
         try:
             plan = lower(translate(network), "channels_last")
         except UnsupportedLayersError:
             continue
-        for kind in Counter(layer.kind for layer in network.layers):
-            observed[kind].nets += 1
+        differentiated = read_record(path).meta["no_gradient"] is None
+        for kind in {layer.kind for layer in network.layers}:
+            observed[kind].nets.append(name)
+            observed[kind].gradients += differentiated
         for profile in PROFILES:
             for kind, layer in _keras_layers(keras_calls(plan, profile)):
                 observed[kind].layers[profile].add(layer)
@@ -135,14 +155,15 @@ def _keras_layers(calls: Calls) -> Iterator[tuple[str, str]]:
 
 
 def _row(kind: str, observed: Mapping[str, Observation]) -> str:
-    seen, nets = observed.get(kind), "none"
+    seen, nets, gradients = observed.get(kind), "none", "none"
     twin = _twin(kind, observed)
     if seen is not None:
-        nets = str(seen.nets)
+        nets, gradients = str(len(seen.nets)), str(seen.gradients)
     elif twin is not None:
         seen, nets = observed[twin], f"none: the code of `{_title(twin)}`"
     stock, exact = (_spell(seen.layers[profile]) if seen else "unknown" for profile in PROFILES)
-    return f"| `{_title(kind)}` | {stock} | {'the same' if exact == stock else exact} | {nets} |"
+    exact = "the same" if exact == stock else exact
+    return f"| `{_title(kind)}` | {stock} | {exact} | {nets} | {gradients} |"
 
 
 def _twin(kind: str, observed: Mapping[str, Observation]) -> str | None:

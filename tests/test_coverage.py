@@ -27,6 +27,7 @@ def test_the_committed_page_is_up_to_date(page):
 
 def test_every_class_has_its_place(page):
     ported, refused = page.split("## Not ported")
+    refused = refused.partition("## Records")[0]
     assert re.findall(r"^\| `([\w.]+)`", ported, re.MULTILINE) == sorted(
         kind.removeprefix("lasagne.layers.") for kind in registry.families()
     )
@@ -39,16 +40,16 @@ def test_every_class_has_its_place(page):
 
 def test_a_class_that_runs_on_a_gpu_is_no_observation(page):
     rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
-    assert rows["dnn.Conv2DDNNLayer"].endswith("| none: the code of `conv.Conv2DLayer` |")
-    assert rows["input.InputLayer"] == "| `input.InputLayer` | `Input` | the same | 431 |"
+    assert rows["dnn.Conv2DDNNLayer"].endswith("| none: the code of `conv.Conv2DLayer` | none |")
+    assert rows["input.InputLayer"].startswith("| `input.InputLayer` | `Input` | the same | ")
     assert "`lasport.InvStdBatchNormalization`" in rows["normalization.BatchNormLayer"]
 
 
 def test_counts_are_of_nets_that_can_be_translated(tmp_path):
     for name in ("net_shared_weights", "scale_auto_2d"):
-        for suffix in ("npz", "pkl"):
+        for suffix in ("npz.bz2", "pkl"):
             shutil.copy(GOLDEN / f"{name}.{suffix}", tmp_path)
-    counts = re.findall(r"^\| `(\S+)`.* \| (\S+) \|$", table(tmp_path), re.MULTILINE)
+    counts = re.findall(r"^\| `(\S+)`.* \| (\S+) \| \S+ \|$", table(tmp_path), re.MULTILINE)
     assert dict(counts) == {
         **{kind.removeprefix("lasagne.layers."): "none" for kind in registry.families()},
         "input.InputLayer": "1",
