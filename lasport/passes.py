@@ -115,6 +115,8 @@ class _LayoutPass:
         self.plan = plan
         self.data_format = data_format
         self.steps: list[Step] = []
+        self.producers: dict[int, Step] = {}  # by the id of what they compute
+        self.taken = {step.name for step in plan.steps}
         self.values: dict[int, Value] = {}
         self.transposed: dict[tuple[int, Layout], Value] = {}
         self.next_id = 1 + max(step.output.id for step in plan.steps)
@@ -144,7 +146,12 @@ class _LayoutPass:
             )
         output = replace(step.output, layout=self._result(step, inputs))
         self.values[output.id] = output
-        self.steps.append(replace(step, inputs=inputs, output=output))
+        self._append(replace(step, inputs=inputs, output=output))
+
+    def _append(self, step: Step) -> None:
+        self.steps.append(step)
+        self.producers[step.output.id] = step
+        self.taken.add(step.name)
 
     def _wanted(self, step: Step, inputs: Sequence[Value]) -> Layout | None:
         """Return the layout that all inputs of a step must have; None to take them as they are."""
@@ -239,15 +246,11 @@ class _LayoutPass:
             transposed = Value(self.next_id, value.shape, layout)
             self.next_id += 1
             ending = "channels_last" if layout != lasagne_order(len(axes)) else "channels_first"
-            taken = {other.name for other in (*self.plan.steps, *self.steps)}
-            name = unique_name(f"{self._producer(value)}_{ending}", taken)
+            name = unique_name(f"{self.producers[value.id].name}_{ending}", self.taken)
             operation = TransposeAxes(axes=axes)
-            self.steps.append(Step(name, step.layer, operation, (value,), transposed))
+            self._append(Step(name, step.layer, operation, (value,), transposed))
             self.transposed[key] = transposed
         return self.transposed[key]
-
-    def _producer(self, value: Value) -> str:
-        return next(step.name for step in self.steps if step.output.id == value.id)
 
     def _output(self, value: Value) -> Value:
         value = self.values[value.id]
@@ -258,8 +261,7 @@ class _LayoutPass:
             layout = channels_last(rank)
         else:
             layout = value.layout
-        producer = next(step for step in self.steps if step.output.id == value.id)
-        return self._in_layout(value, layout, producer)
+        return self._in_layout(value, layout, self.producers[value.id])
 
 
 def _of_rank(layout: Layout, value: Value) -> Layout:

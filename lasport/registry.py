@@ -155,6 +155,8 @@ LASAGNE_ROOTS = ("lasagne.layers", "nntools.layers")
 
 _families: dict[str, Family] = {}
 _refusals: dict[str, str] = {}
+# Where each class of Lasagne's lives, by its bare name.
+_paths: dict[str, str] = {}
 
 
 def register(family: Family, kinds: Sequence[str]) -> None:
@@ -174,6 +176,8 @@ def refuse(reason: str, kinds: Sequence[str]) -> None:
 def _claim(kind: str) -> None:
     if kind in _families or kind in _refusals:
         raise RegistrationError(f"{kind} is registered twice")
+    if kind.startswith(LASAGNE_ROOTS):
+        _paths.setdefault(kind.rpartition(".")[2], kind)
 
 
 def canonical(kind: str) -> str:
@@ -185,15 +189,7 @@ def canonical(kind: str) -> str:
     root, _, name = kind.rpartition(".")
     if kind in _families or kind in _refusals or not root.startswith(LASAGNE_ROOTS):
         return kind
-    known = (*_families, *_refusals)
-    return next(
-        (
-            path
-            for path in known
-            if path.startswith(LASAGNE_ROOTS) and path.rpartition(".")[2] == name
-        ),
-        kind,
-    )
+    return _paths.get(name, kind)
 
 
 def family_of(kind: str) -> Family | None:

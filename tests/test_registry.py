@@ -18,6 +18,7 @@ def _own_registry(monkeypatch):
     """Let a test register what it likes."""
     monkeypatch.setattr(registry, "_families", registry.families())
     monkeypatch.setattr(registry, "_refusals", registry.refusals())
+    monkeypatch.setattr(registry, "_paths", dict(registry._paths))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
