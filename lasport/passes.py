@@ -22,6 +22,7 @@ from lasport.operations import (
     Flatten,
     GlobalReduce,
     Input,
+    ParametricRectifier,
     Permute,
     PyramidPool,
     Recurrence,
@@ -40,7 +41,7 @@ Pass = Callable[[Plan, DataFormat], Plan]
 
 # Operations on a flattened image that do not care about the order of its
 # entries, or have weights that can be reordered along.
-FOLLOWERS = (Activation, BatchNorm, Dropout, Rescale, Scale, Shift)
+FOLLOWERS = (Activation, BatchNorm, Dropout, ParametricRectifier, Rescale, Scale, Shift)
 
 
 def separate_frozen(plan: Plan, data_format: DataFormat) -> Plan:

@@ -15,6 +15,7 @@ from lasport.keras_layers.locally_connected import LocallyConnected2D
 from lasport.keras_layers.merge import Autocrop, Combine
 from lasport.keras_layers.nonlinearity import Nonlinearity
 from lasport.keras_layers.normalization import InvStdBatchNormalization
+from lasport.keras_layers.parametric_rectifier import ParametricRectifier
 from lasport.keras_layers.pooling import Pooling
 from lasport.keras_layers.pyramid import PyramidPooling
 from lasport.keras_layers.rearrange import ConstantPad, FullReshape, Permutation
@@ -38,6 +39,7 @@ __all__ = [
     "LayerArgumentError",
     "LocallyConnected2D",
     "Nonlinearity",
+    "ParametricRectifier",
     "Permutation",
     "Pooling",
     "PyramidPooling",

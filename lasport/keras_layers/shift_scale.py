@@ -11,13 +11,13 @@ from keras import initializers, ops
 from lasport.keras_layers.arguments import canonical_axes, weight_shape
 from lasport.spec import Shape
 
-__all__ = ["Scale", "Shift"]
+__all__ = ["Scale", "Shift", "SpreadWeight"]
 
 Tensor: TypeAlias = keras.KerasTensor
 
 
-class _Spread(keras.layers.Layer):
-    """What :class:`Shift` and :class:`Scale` have in common: where the weight stands."""
+class SpreadWeight(keras.layers.Layer):
+    """A layer with one weight, and where that stands; what is done with it is the subclass's."""
 
     def __init__(self, shared_axes: Sequence[int], **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -41,7 +41,7 @@ class _Spread(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="lasport")
-class Shift(_Spread):
+class Shift(SpreadWeight):
     """Add a weight: ``outputs = inputs + bias``.
 
     Parameters
@@ -95,7 +95,7 @@ class Shift(_Spread):
 
 
 @keras.saving.register_keras_serializable(package="lasport")
-class Scale(_Spread):
+class Scale(SpreadWeight):
     """Multiply by a weight: ``outputs = inputs * scale``.
 
     Parameters

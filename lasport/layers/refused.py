@@ -30,10 +30,9 @@ for _what, _kinds in {
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
     ],
-    "expressions, inverses, rectifiers with parameters and spatial transformers": [
+    "expressions, inverses, random rectifiers and spatial transformers": [
         "special.ExpressionLayer",
         "special.InverseLayer",
-        "special.ParametricRectifierLayer",
         "special.RandomizedRectifierLayer",
         "special.TPSTransformerLayer",
         "special.TransformerLayer",

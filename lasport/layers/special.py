@@ -29,6 +29,10 @@ class BroadcastAttributes:
         """Return the axes of an input that are shared: Lasagne finds no negative ones."""
         return tuple(axis for axis in range(rank) if axis in self.shared_axes)
 
+    def kept(self, shape: Shape) -> Shape:
+        """Return the sizes of the axes that are not shared."""
+        return tuple(size for axis, size in enumerate(shape) if axis not in self.shared_axes)
+
 
 def output_shape(a: BroadcastAttributes, inputs: Sequence[Shape]) -> Shape:
     """Unchanged."""
@@ -37,8 +41,7 @@ def output_shape(a: BroadcastAttributes, inputs: Sequence[Shape]) -> Shape:
 
 def param_shapes(a: BroadcastAttributes, inputs: Sequence[Shape]) -> Mapping[str, Shape]:
     """Leave shared axes out."""
-    kept = tuple(size for axis, size in enumerate(inputs[0]) if axis not in a.shared_axes)
-    return {"b": kept, "scales": kept}
+    return dict.fromkeys(("b", "scales"), a.kept(inputs[0]))
 
 
 def bias_reference(

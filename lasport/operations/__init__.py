@@ -8,7 +8,15 @@ says in ``wants`` what order it can work in.
 
 from lasport.operations.axes import Dimshuffle, Slice
 from lasport.operations.base import Operation, product
-from lasport.operations.elementwise import Activation, BatchNorm, Dropout, Rescale, Scale, Shift
+from lasport.operations.elementwise import (
+    Activation,
+    BatchNorm,
+    Dropout,
+    ParametricRectifier,
+    Rescale,
+    Scale,
+    Shift,
+)
 from lasport.operations.linear import Conv, ConvTranspose, Dense, Embed, LocallyConnected
 from lasport.operations.merging import Autocrop, Combine, Concat
 from lasport.operations.pooling import (
@@ -46,6 +54,7 @@ __all__ = [
     "Loop",
     "Operation",
     "Pad",
+    "ParametricRectifier",
     "Permute",
     "Pool",
     "PoolFeatures",

@@ -9,7 +9,15 @@ from lasport.layout import Layout
 from lasport.operations.base import Operation, physical_axes, present, spread
 from lasport.weights import Weight
 
-__all__ = ["Activation", "BatchNorm", "Dropout", "Rescale", "Scale", "Shift"]
+__all__ = [
+    "Activation",
+    "BatchNorm",
+    "Dropout",
+    "ParametricRectifier",
+    "Rescale",
+    "Scale",
+    "Shift",
+]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -143,6 +151,15 @@ class Scale(_Broadcast):
     def weights(self) -> Mapping[str, Weight]:
         """Return the scale."""
         return {"scale": self.weight}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ParametricRectifier(_Broadcast):
+    """Multiply what is negative by a weight of the input's shape without ``shared_axes``."""
+
+    def weights(self) -> Mapping[str, Weight]:
+        """Return the slope."""
+        return {"alpha": self.weight}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -104,16 +104,16 @@ def weights(name: str, **changes: Callable[[Array], Array] | str) -> Edit:
     return each(name, spoil)
 
 
-def conversions(name: str, *, drop: type) -> Edit:
-    """Leave out one kind of conversion of a layer's weights."""
+def conversions(name: str, *, drop: type, weight: str = "kernel") -> Edit:
+    """Leave out one kind of conversion of a layer's weight."""
 
-    def shorten(weight: Weight) -> Weight:
-        kept = tuple(each for each in weight.conversions if not isinstance(each, drop))
-        assert kept != weight.conversions, f"no {drop.__name__} to leave out"
-        return replace(weight, conversions=kept)
+    def shorten(whole: Weight) -> Weight:
+        kept = tuple(each for each in whole.conversions if not isinstance(each, drop))
+        assert kept != whole.conversions, f"no {drop.__name__} to leave out"
+        return replace(whole, conversions=kept)
 
     def spoil(call: Call) -> Call:
-        return replace(call, weights={**call.weights, "kernel": shorten(call.weights["kernel"])})
+        return replace(call, weights={**call.weights, weight: shorten(call.weights[weight])})
 
     return each(name, spoil)
 

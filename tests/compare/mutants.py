@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.compare import (
     mutants_of_normalization,
     mutants_of_sequences,
+    mutants_of_special,
     mutants_of_structure,
     mutants_of_weights,
 )
@@ -22,6 +23,7 @@ TOPICS = {
     "wiring": mutants_of_structure.WIRING,
     "sequences": mutants_of_sequences.SEQUENCES,
     "volumes and others": mutants_of_sequences.VOLUMES,
+    "rectifiers": mutants_of_special.RECTIFIERS,
     "rounding": mutants_of_weights.ROUNDING,
     "demo net": mutants_of_weights.DEMO,
 }

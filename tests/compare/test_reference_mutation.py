@@ -153,6 +153,12 @@ def rows_channels_last(a: Any, params: Any, inputs: Any, run: Any) -> Array:
     return np.maximum(flat @ params["W"] + params["b"], 0)
 
 
+def slope_above_0(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    slope = np.expand_dims(params["alpha"], a.shared(x.ndim))
+    return np.minimum(x, 0) + slope * np.maximum(x, 0)
+
+
 # Case, and the formula that one layer's family gets wrong.
 WRONG_FORMULAS: dict[str, tuple[str, Formula]] = {
     "unbiased variance": ("batchnorm_4d", unbiased_variance),
@@ -163,6 +169,7 @@ WRONG_FORMULAS: dict[str, tuple[str, Formula]] = {
     "dropout scaled the other way": ("dropout_p_0_2", scaled_by_keep),
     "dropout rescaled in inference mode": ("dropout_p_0_2", rescaled_in_inference),
     "softmax over the batch": ("nonlinearity_softmax", softmax_over_the_batch),
+    "slope above 0": ("prelu_auto_4d", slope_above_0),
     "dense rows channels last": ("dense_on_images", rows_channels_last),
 }
 

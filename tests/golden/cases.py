@@ -19,6 +19,7 @@ from families import FAMILIES
 from nets import NETS
 from pooling_families import POOLING_FAMILIES
 from recurrent_families import RECURRENT_FAMILIES
+from special_families import SPECIAL_FAMILIES
 
 # Values of parameters are multiples of this, so that they are exact in float32 too.
 GRID = 2.0**-18
@@ -52,6 +53,7 @@ def collect_cases():
         + POOLING_FAMILIES
         + AXES_FAMILIES
         + EMBEDDING_FAMILIES
+        + SPECIAL_FAMILIES
         for name, options, pins in table
     ] + [
         ("net_" + name, "nets", builder, {}, pins, dict(settings, passes=5))

@@ -27,6 +27,7 @@ from lasport.keras_layers import (
     LocallyConnected2D,
     LSTMRecurrence,
     Nonlinearity,
+    ParametricRectifier,
     Permutation,
     Pooling,
     PyramidPooling,
@@ -88,6 +89,7 @@ CASES = {
     },
     "shift": (Shift, {"shared_axes": [0, 2]}, MAPS, (0, 2)),
     "scale": (Scale, {"shared_axes": [0, -1]}, MAPS, (0, 3)),
+    "parametric_rectifier": (ParametricRectifier, {"shared_axes": [0, -2]}, MAPS, (0, 2)),
     "dropout": (UnscaledDropout, {"rate": 0.5, "shared_axes": [1], "seed": 3}, MAPS, (0, 1, 2, 3)),
     "locally_connected": (LocallyConnected2D, {"filters": 2, "kernel_size": [3, 1]}, MAPS, (0,)),
     "locally_connected_channelwise": (
@@ -159,17 +161,21 @@ ELEMENTWISE = [
     "selu",
     "shift",
     "scale",
+    "parametric_rectifier",
     "dropout",
     "winner_takes_all",
 ]
+# What has to meet negative inputs too, to have a gradient.
+SIGNED = {"parametric_rectifier"}
 EACH_CASE = pytest.mark.parametrize("case", CASES)
 
 
 def inputs_for(case, dtype="float64"):
     """Return a tensor, or a list of them where the layer takes several."""
     rng = np.random.default_rng(21)
+    offset = 1 if case in SIGNED else 0
     inputs = [
-        keras.ops.convert_to_tensor(rng.uniform(0.75, 1.3, size=shape), dtype=dtype)
+        keras.ops.convert_to_tensor(rng.uniform(0.75, 1.3, size=shape) - offset, dtype=dtype)
         for shape in CASES[case][2]
     ]
     return inputs if len(inputs) > 1 else inputs[0]

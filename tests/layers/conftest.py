@@ -37,6 +37,7 @@ KINKS = {
     "ties_maxpool",
     "ties_maxpool1d",
     "ties_maxpool_ceil",
+    "ties_prelu",
     "ties_rectify",
     "ties_selu",
 }

@@ -18,7 +18,7 @@ REASONS = (
     ("special.InverseLayer", "does not translate expressions, inverses"),
     ("special.TransformerLayer", "and spatial transformers"),
     # Where they lived before 2015.
-    ("nntools.layers.base.ParametricRectifierLayer", "rectifiers with parameters"),
+    ("nntools.layers.base.RandomizedRectifierLayer", "random rectifiers"),
     ("lasagne.layers.base.GaussianNoiseLayer", "does not translate Gaussian noise"),
     ("__main__.DenseLayer", UNKNOWN),
     ("lasagne.layers.dense.SparseLayer", UNKNOWN),

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from lasport.operations import Activation, BatchNorm, Dropout, Rescale, Scale, Shift
+from lasport.operations import (
+    Activation,
+    BatchNorm,
+    Dropout,
+    ParametricRectifier,
+    Rescale,
+    Scale,
+    Shift,
+)
 from lasport.targets.keras_calls.call import Context, Made, Mappings, Profile
-from lasport.weights import InvStdToVariance
+from lasport.weights import InvStdToVariance, Reshape
 
 __all__ = ["MAPPINGS", "stock_activation"]
 
@@ -84,6 +92,19 @@ def _scale(op: Scale, context: Context) -> list[Made]:
     return [Made("lasport.keras_layers.Scale", arguments, dict(op.weights()))]
 
 
+def _parametric_rectifier(op: ParametricRectifier, context: Context) -> list[Made]:
+    if context.profile == "exact" or 0 not in op.shared_axes:
+        arguments: dict[str, object] = {"shared_axes": op.shared_axes}
+        return [Made("lasport.keras_layers.ParametricRectifier", arguments, op.weights())]
+    # Keras takes the batch for shared, and keeps axes of size 1 for the others that are.
+    shared = tuple(axis for axis in op.shared_axes if axis != 0)
+    before = op.weight.value.shape
+    sizes = iter(before)
+    after = tuple(1 if axis in shared else next(sizes) for axis in range(1, context.rank))
+    alpha = op.weight if after == before else op.weight.then(Reshape(before, after))
+    return [Made("keras.layers.PReLU", {"shared_axes": shared} if shared else {}, {"alpha": alpha})]
+
+
 def _rescale(op: Rescale, context: Context) -> list[Made]:
     return [Made("keras.layers.Rescaling", {"scale": op.factor})]
 
@@ -92,6 +113,7 @@ MAPPINGS: Mappings = {
     Activation: _activation,
     BatchNorm: _batch_norm,
     Dropout: _dropout,
+    ParametricRectifier: _parametric_rectifier,
     Rescale: _rescale,
     Scale: _scale,
     Shift: _shift,
