@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lasport.compare.report import Report
     from lasport.oracles.record import Mode, Record
     from lasport.passes import DataFormat
+    from lasport.readers.binding import BatchNormStatistic
     from lasport.targets.keras_calls import Calls, Profile
 
 __all__ = ["convert", "from_lasagne", "lasagne_param_values", "load", "to_keras", "verify"]
@@ -23,8 +24,15 @@ __all__ = ["convert", "from_lasagne", "lasagne_param_values", "load", "to_keras"
 StrPath = str | os.PathLike[str]
 
 
-def load(path: StrPath, *, outputs: Sequence[str] | None = None) -> Network:
-    """Read a network that somebody pickled.
+def load(
+    path: StrPath,
+    *,
+    outputs: Sequence[str] | None = None,
+    params: StrPath | None = None,
+    params_key: str | None = None,
+    bn_stat: BatchNormStatistic = "inv_std",
+) -> Network:
+    """Read a network that somebody saved.
 
     Nothing that the file names is imported or called, so untrusted files are
     safe to read.
@@ -32,13 +40,24 @@ def load(path: StrPath, *, outputs: Sequence[str] | None = None) -> Network:
     Parameters
     ----------
     path : path-like
-        A pickled output layer, a list or tuple of layers, or a dict name ->
-        layer; of Python 2 or 3, protocol 0 to 5; plain, gzip, bz2 or xz,
-        recognized by content.
+        A pickled output layer, a list or tuple of layers, a dict name ->
+        layer, or a nolearn net, possibly beside scalers or within a grid
+        search; of Python 2 or 3, protocol 0 to 5, or an archive of
+        ``theano.misc.pkl_utils``; plain, gzip, bz2 or xz, recognized by
+        content.
     outputs : sequence of str, optional
         Names of the layers that shall be the outputs. By default those that
         were pickled; of a list or dict that holds the whole net, the layers
         that feed no other.
+    params : path-like, optional
+        A file of parameters for the net: what ``get_all_param_values``
+        returned, as npz, npy, pickle or HDF5, a dict by parameter or by layer,
+        or one vector. They are taken in the file's order and checked by shape.
+    params_key : str, optional
+        Where in the dict that this file holds the parameters are.
+    bn_stat : {"inv_std", "var"}
+        What this file holds for the ``inv_std`` of batch normalization. A file
+        cannot tell; values that no inv_std can have are refused.
 
     Returns
     -------
@@ -51,9 +70,9 @@ def load(path: StrPath, *, outputs: Sequence[str] | None = None) -> Network:
     UnreadableFileError, RefusedFileError, InvalidNetworkError
         If there is no network to be had from the file, saying why.
     """
-    from lasport.readers.pickle_file import load_network
+    from lasport.readers.saved_net import load_network
 
-    return load_network(path, outputs)
+    return load_network(path, outputs, params=params, params_key=params_key, bn_stat=bn_stat)
 
 
 def from_lasagne(layer: object, *, outputs: Sequence[str] | None = None) -> Network:
@@ -126,13 +145,16 @@ def convert(
     path: StrPath,
     *,
     outputs: Sequence[str] | None = None,
+    params: StrPath | None = None,
+    params_key: str | None = None,
+    bn_stat: BatchNormStatistic = "inv_std",
     profile: Profile = "stock",
     data_format: DataFormat = "channels_first",
     dtype: str | None = None,
     name: str | None = None,
 ) -> keras.Model:
-    """Read a pickled network and build its Keras model: :func:`load`, then :func:`to_keras`."""
-    net = load(path, outputs=outputs)
+    """Read a saved network and build its Keras model: :func:`load`, then :func:`to_keras`."""
+    net = load(path, outputs=outputs, params=params, params_key=params_key, bn_stat=bn_stat)
     return to_keras(net, profile=profile, data_format=data_format, dtype=dtype, name=name)
 
 

@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, get_args
 from lasport import __version__, demo
 from lasport.api import load, to_keras, verify
 from lasport.atomic import require_writable
-from lasport.errors import LasportError, UnsupportedLayersError, UsageError
+from lasport.errors import LasportError, UnreadableFileError, UnsupportedLayersError, UsageError
 from lasport.oracles.record import Mode
-from lasport.outline import outline
+from lasport.outline import outline, outline_parameters
 from lasport.passes import DataFormat, lower
+from lasport.readers.binding import BatchNormStatistic
+from lasport.readers.parameters import read_parameters
 from lasport.spec import Network
 from lasport.targets.keras_calls import PROFILES, keras_calls
 from lasport.terminal import Progress, show, startup_silenced, status_line
@@ -84,7 +86,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    net = load(arguments.file, outputs=arguments.outputs)
+    try:
+        net = _load(arguments)
+    except UnreadableFileError as error:
+        try:
+            parameters = read_parameters(arguments.file, arguments.params_key)
+        except LasportError:
+            raise error from None
+        show("\n".join(outline_parameters(parameters)), sys.stdout)
+        return EQUAL
     show(f"{net.summary()}\n", sys.stdout)
     try:
         calls = keras_calls(lower(translate(net)), arguments.profile, net.dtype.name)
@@ -100,7 +110,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     if output.suffix not in ENDINGS:
         known = ", ".join(ENDINGS)
         raise UsageError(f"{output}: the name must end in the format to write, which is: {known}")
-    require_writable(output, [arguments.file])
+    require_writable(output, [path for path in (arguments.file, arguments.params) if path])
     with status_line(sys.stderr) as progress:
         net = _load_translatable(arguments, progress)
         _start_keras(progress)
@@ -120,8 +130,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         raise UsageError("--profile says which model to make; leave it out where MODEL is given")
     if arguments.json is not None:
         record = arguments.oracle.partition(":")[2]
-        inputs = [path for path in (arguments.file, arguments.model, record) if path]
-        require_writable(arguments.json, inputs)
+        given = (arguments.file, arguments.params, arguments.model, record)
+        require_writable(arguments.json, [path for path in given if path])
     with status_line(sys.stderr) as progress:
         net = _load_translatable(arguments, progress)
         _start_keras(progress)
@@ -152,9 +162,19 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _load_translatable(arguments: argparse.Namespace, progress: Progress) -> Network:
     """Read the net, and refuse its layers before anybody waits for TensorFlow."""
     progress("reading the net")
-    net = load(arguments.file, outputs=arguments.outputs)
+    net = _load(arguments)
     translate(net)
     return net
+
+
+def _load(arguments: argparse.Namespace) -> Network:
+    return load(
+        arguments.file,
+        outputs=arguments.outputs,
+        params=arguments.params,
+        params_key=arguments.params_key,
+        bn_stat=arguments.bn_stat,
+    )
 
 
 def _start_keras(progress: Progress) -> None:
@@ -209,7 +229,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"lasport {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    command = commands.add_parser("inspect", help="show a net, and what it becomes in Keras")
+    command = commands.add_parser(
+        "inspect", help="show a net and what it becomes in Keras, or what parameters a file holds"
+    )
     command.set_defaults(run=_inspect)
     _add_net(command)
     _add_profile(command, default="stock")
@@ -246,6 +268,22 @@ def _add_net(command: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME",
         help="layers to take as outputs (default: the net's)",
+    )
+    command.add_argument(
+        "--params",
+        metavar="PARAMS",
+        type=Path,
+        help="parameters in place of the net's own: what get_all_param_values returned, as npz, "
+        "npy, pickle or HDF5",
+    )
+    command.add_argument(
+        "--params-key", metavar="KEY", help="where in the dict of PARAMS they are, if not plain"
+    )
+    command.add_argument(
+        "--bn-stat",
+        choices=get_args(BatchNormStatistic),
+        default="inv_std",
+        help="what PARAMS holds of batch normalization's variances (default: inv_std)",
     )
 
 

@@ -21,7 +21,7 @@ from lasport.errors import UnsupportedLayersError
 from lasport.operations import TransposeAxes
 from lasport.oracles.record import read_record
 from lasport.passes import lower
-from lasport.readers.pickle_file import load_network
+from lasport.readers.saved_net import load_network
 from lasport.targets.keras_calls import PROFILES, Calls, Profile, keras_calls
 from lasport.translate import translate
 

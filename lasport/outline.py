@@ -1,12 +1,16 @@
-"""What each Lasagne layer becomes in Keras, as lines for people; nothing is built for it."""
+"""What is in a file and what becomes of it in Keras, as lines for people; nothing is built."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from lasport.readers.parameters import SavedParameters
+from lasport.spec import Array, format_shape
 from lasport.targets.keras_calls import Call, Calls
 
-__all__ = ["outline"]
+__all__ = ["outline", "outline_parameters"]
 
 OWN = "lasport.keras_layers."
 NOTHING = "nothing: it passes on what it is given"
@@ -36,6 +40,41 @@ def outline(calls: Calls) -> Iterator[str]:
         yield f"Loading the saved model takes `import lasport.keras_layers`, for {', '.join(own)}."
     else:
         yield "Keras ships all of these layers: the saved model loads without lasport."
+
+
+def outline_parameters(parameters: SavedParameters) -> Iterator[str]:
+    """Describe parameters that were saved without their net.
+
+    Parameters
+    ----------
+    parameters : SavedParameters
+        As a reader found them.
+
+    Yields
+    ------
+    str
+        A line for each array, and a summary.
+    """
+    rows = [
+        (key, format_shape(value.shape), str(value.dtype), _range(value))
+        for key, value in zip(parameters.keys, parameters.values, strict=True)
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    total = sum(value.size for value in parameters.values)
+    yield (
+        f"{len(rows)} arrays with {total} values, {parameters.order}; they need their net: "
+        "give its file, and this one as --params"
+    )
+
+
+def _range(values: Array) -> str:
+    """Return the smallest and the largest number, and how many are neither."""
+    finite = values[np.isfinite(values)]
+    lost = values.size - finite.size
+    extent = f"{finite.min():.6g} to {finite.max():.6g}" if finite.size else "nothing"
+    return f"{extent}, {lost} not finite" if lost else extent
 
 
 def _calls_by_layer(calls: Calls) -> dict[str, list[Call]]:

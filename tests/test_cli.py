@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import pytest
 
+import lasport
 from lasport import demo
 from lasport.cli import main
 
@@ -103,6 +104,30 @@ def test_inspect_stops_at_the_outputs_that_are_asked_for(net, capsys):
     printed = capsys.readouterr().out
     assert "outputs: pool, conv1" in printed
     assert "conv3" not in printed
+
+
+def test_inspect_lists_the_parameters_of_a_file_that_has_no_net(tmp_path, capsys):
+    path = tmp_path / "saved.npz"
+    np.savez(path, np.linspace(-1, 2, 6, dtype=np.float32).reshape(2, 3), np.array([1.0, np.nan]))
+    assert main(["inspect", str(path)]) == 0
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["0", "(2,", "3)", "float32", "-1", "to", "2"] in printed
+    assert ["1", "(2,)", "float64", "1", "to", "1,", "1", "not", "finite"] in printed
+    assert " ".join(printed[-1]).startswith("2 arrays with 8 values, in order; they need their net")
+
+
+def test_a_net_takes_the_parameters_of_another_file(net, tmp_path, capsys):
+    values = [value + 0.125 for value in lasport.load(net).param_values()]
+    np.savez(tmp_path / "better.npz", *values)
+    output = tmp_path / "better.keras"
+    params = ["--params", str(tmp_path / "better.npz")]
+    assert main(["convert", str(net), *params, "-o", str(output)]) == 0
+    assert main(["verify", str(net), str(output), *params]) == 0
+    assert main(["verify", str(net), str(output)]) == 1
+    capsys.readouterr()
+    np.savez(tmp_path / "better.npz", *values[1:])
+    assert main(["convert", str(net), *params, "-o", str(output)]) == 2
+    assert "parameters do not fit:" in capsys.readouterr().err
 
 
 def test_inspect_reports_refusals_and_is_content(unsupported, capsys):
@@ -243,7 +268,7 @@ ERRORS = {
     "no such file": ("inspect none.pkl", 2, "none.pkl: No such file"),
     "truncated": ("inspect truncated.pkl", 2, "truncated.pkl: "),
     "no pickle": ("convert text.pkl -o o.keras", 2, "text.pkl: "),
-    "parameters only": ("inspect parameters.pkl", 2, "parameters.pkl: "),
+    "parameters only": ("verify parameters.pkl", 2, "a list of 2 arrays: parameters"),
     "hostile": ("inspect hostile.pkl", 2, "hostile.pkl: "),
     "unknown output": ("inspect net.pkl --outputs fc9", 2, "no layer is called 'fc9'"),
     "no translation": ("convert unsupported.pkl -o o.keras", 3, "2 layers cannot be translated"),

@@ -6,9 +6,10 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from lasport import demo
+from lasport import demo, load
 
 DOCS = Path(__file__).parent.parent / "docs"
 FENCE = re.compile(r"^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -20,6 +21,7 @@ PAGES = [page for page in sorted(DOCS.glob("*.md")) if FENCE.search(page.read_te
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_python_blocks_run_and_print_what_the_page_shows(page, tmp_path, monkeypatch, capsys):
     shutil.copy(demo.paths().net, tmp_path / "net.pkl")
+    np.savez(tmp_path / "saved.npz", *load(tmp_path / "net.pkl").param_values())
     monkeypatch.chdir(tmp_path)
     text = page.read_text("utf-8")
     namespace: dict[str, object] = {"__name__": "__main__"}

@@ -225,6 +225,14 @@ def _check_text(dtype: DType, raw: bytes | bytearray) -> None:
             raise UnreadableFileError("a text array with characters that do not exist")
 
 
+def _from_gpu(args: Args) -> object:
+    # Pickling copied the values to the CPU: the array comes first, then the name of a GPU.
+    match args:
+        case (np.ndarray() as array, *_):
+            return array
+    return NotImplemented
+
+
 _PACKAGES = ("numpy.core", "numpy._core")
 
 CONSTRUCTIONS: dict[str, Construction] = {
@@ -232,4 +240,7 @@ CONSTRUCTIONS: dict[str, Construction] = {
     **{f"{package}.multiarray._reconstruct": _reconstruct for package in _PACKAGES},
     **{f"{package}.multiarray.scalar": _scalar for package in _PACKAGES},
     **{f"{package}.numeric._frombuffer": _from_buffer for package in _PACKAGES},
+    "theano.sandbox.cuda.type.CudaNdarray_unpickler": _from_gpu,
+    "theano.sandbox.gpuarray.type.GpuArray_unpickler": _from_gpu,
+    "theano.gpuarray.type.GpuArray_unpickler": _from_gpu,
 }

@@ -21,7 +21,7 @@ from lasport.inert import Instance
 from lasport.registry import Family, family_of
 from lasport.spec import Array, Layer, Network, Param, Shape
 
-__all__ = ["build_network", "find_layers", "is_layer"]
+__all__ = ["build_network", "describe", "find_layers", "is_layer", "shared_array"]
 
 # No recurrent layer of Lasagne's has another one inside; a file could have any number.
 MAX_NESTING = 4
@@ -122,10 +122,10 @@ def _listed_layers(root: object) -> tuple[list[Instance], dict[int, str]]:
     listed = list(entries)
     if listed and all(is_layer(entry) for entry in listed):
         return [entry for entry in listed if isinstance(entry, Instance)], keys
-    raise UnreadableFileError(f"the file holds no Lasagne layers but {_describe(root)}")
+    raise UnreadableFileError(f"the file holds no Lasagne layers but {describe(root)}")
 
 
-def _describe(root: object) -> str:
+def describe(root: object) -> str:
     """Say what a file holds in place of layers, and what that calls for."""
     if isinstance(root, Instance):
         return f"an object of {root.path}; save its output layer, not the object around it"
@@ -137,7 +137,11 @@ def _describe(root: object) -> str:
         return f"a {type(root).__name__}"
     arrays = sum(isinstance(entry, np.ndarray) for entry in entries)
     if arrays == len(entries) > 0:
-        return f"{what} of {arrays} arrays: parameters, which need the script that built their net"
+        return (
+            f"{what} of {arrays} arrays: parameters, which go with the net as its params (--params)"
+        )
+    if any(isinstance(entry, Mapping) and "train_loss" in entry for entry in entries):
+        return f"the history of a training over {len(entries)} epochs: no weights are in it"
     kinds = {e.path or "?" if isinstance(e, Instance) else type(e).__name__ for e in entries}
     return f"{what} of {len(entries)} entries: {', '.join(sorted(kinds)) or 'nothing'}"
 
@@ -327,12 +331,18 @@ class _LayerBuilder:
         return self.arrays[id(variable)]
 
 
-def _shared_value(name: str, variable: object) -> Array:
-    """Return the array that a Theano shared variable holds, in ``container.storage[0]``."""
-    container = variable.get("container", None) if isinstance(variable, Instance) else None
+def shared_array(variable: Instance) -> Array | None:
+    """Return the array of a Theano shared variable, in ``container.storage[0]``, or None."""
+    container = variable.get("container", None)
     storage = container.get("storage", None) if isinstance(container, Instance) else None
     value = storage[0] if isinstance(storage, list) and storage else None
-    if not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind not in "fiub":
+    numbers = isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "fiub"
+    return np.asarray(value) if numbers else None
+
+
+def _shared_value(name: str, variable: object) -> Array:
+    value = shared_array(variable) if isinstance(variable, Instance) else None
+    if value is None:
         what = variable.path if isinstance(variable, Instance) else type(variable).__name__
         raise ValueError(
             f"parameter {name} is a {what} without an array of numbers; a parameter must be a "

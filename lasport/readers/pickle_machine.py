@@ -27,13 +27,15 @@ _MAX_INTEGER_BYTES = 2048
 _STR_ESCAPE = re.compile(rb"""\\(?:x[0-9a-fA-F]{2}|[nrt'"\\])""")
 
 
-def load_inert(data: bytes) -> object:
+def load_inert(data: bytes, persistent: Callable[[object], object] | None = None) -> object:
     r"""Read the first object of a pickle, inertly.
 
     Parameters
     ----------
     data : bytes
         A pickle, uncompressed. What follows its STOP is ignored, as Python does.
+    persistent : callable, optional
+        Returns the object of a persistent id; without it such objects are refused.
 
     Returns
     -------
@@ -54,7 +56,7 @@ def load_inert(data: bytes) -> object:
     >>> load_inert(b"cos\nsystem\n(S'ls'\ntR.")
     <Instance of os.system>
     """
-    machine = Machine(data)
+    machine = Machine(data, persistent or _refuse_persistent)
     name, offset = "at the start", 0
     try:
         while machine.position < len(data):
@@ -123,7 +125,7 @@ def _refuse_extension(machine: Machine) -> None:
     )
 
 
-def _refuse_persistent(machine: Machine) -> None:
+def _refuse_persistent(reference: object) -> object:
     raise RefusedFileError(
         "an object by persistent id, which is not in the file; save with pickle.dump"
     )
@@ -211,8 +213,8 @@ _OPCODES: dict[bytes, tuple[str, _Step]] = {
     b"\x82": ("EXT1", _refuse_extension),
     b"\x83": ("EXT2", _refuse_extension),
     b"\x84": ("EXT4", _refuse_extension),
-    b"P": ("PERSID", _refuse_persistent),
-    b"Q": ("BINPERSID", _refuse_persistent),
+    b"P": ("PERSID", lambda m: m.push(m.persistent(m.line().decode("latin-1")))),
+    b"Q": ("BINPERSID", lambda m: m.push(m.persistent(m.pop()))),
     b"\x97": ("NEXT_BUFFER", _refuse_buffer),
     b"\x98": ("READONLY_BUFFER", _refuse_buffer),
     # The pickle itself

@@ -7,6 +7,7 @@ a pickle may ask for elements in a number, or for the state of a class.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import numpy as np
@@ -31,8 +32,9 @@ _COPIED = (str, bytes, bytearray, list, tuple, set, frozenset, dict)
 class Machine:
     """Stack, memo and position of a pickle that is being read."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, persistent: Callable[[object], object]) -> None:
         self.data = data
+        self.persistent = persistent  # what a persistent id stands for
         self.position = 0
         self.stack: list[object] = []
         self.outer: list[list[object]] = []  # the stacks below each MARK

@@ -111,7 +111,7 @@ def test_the_origin_is_kept():
 
 
 NO_LAYERS = (
-    ({"W": np.ones(3), "b": np.ones(3)}, "a dict of 2 arrays: parameters, which need the script"),
+    ({"W": np.ones(3), "b": np.ones(3)}, "a dict of 2 arrays: parameters, which go with the net"),
     ([np.ones(3)], "a list of 1 arrays: parameters"),
     ((np.ones(3), 7), "a tuple of 2 entries: int, ndarray"),
     ([], "a list of 0 entries: nothing"),

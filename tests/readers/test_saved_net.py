@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lasport.errors import InvalidNetworkError, RefusedFileError, UnreadableFileError
-from lasport.readers.pickle_file import load_network
+from lasport.readers.saved_net import load_network
 from tests.golden_records import GOLDEN, load_case
 
 NET = GOLDEN / "net_vgg_block.pkl"
@@ -81,11 +81,15 @@ OTHERS = {
     "named parameters": (
         dump(OrderedDict(W=np.ones(3))),
         UnreadableFileError,
-        "a dict of 1 arrays: parameters, which need the script that built their net",
+        "a dict of 1 arrays: parameters, which go with the net as its params (--params)",
     ),
-    "parameters in an npz": (archive(np.ones(3)), UnreadableFileError, "an npz (or other zip)"),
-    "parameters in an npy": (b"\x93NUMPY\x01\x00", UnreadableFileError, "an npy file, which holds"),
-    "parameters in HDF5": (b"\x89HDF\r\n\x1a\n", UnreadableFileError, "an HDF5 file, which holds"),
+    "parameters in an npz": (
+        archive(np.ones(3)),
+        UnreadableFileError,
+        "an npz archive, which",
+    ),
+    "half an npy": (b"\x93NUMPY\x01\x00", UnreadableFileError, "corrupt npy data"),
+    "half an HDF5 file": (b"\x89HDF\r\n\x1a\n", UnreadableFileError, "corrupt HDF5 data"),
     "a number": (dump(7), UnreadableFileError, "holds no Lasagne layers but a int"),
 }
 

@@ -1,0 +1,258 @@
+"""Giving parameters that were saved alone to the net that they belong to.
+
+A file of parameters knows the order in which Lasagne listed them, or some names, and nothing of
+the net. So every shape is checked, all that do not fit are shown in one table, and nothing is
+reordered or transposed to make them fit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from lasport.errors import InvalidNetworkError
+from lasport.layers.normalization import BatchNormAttributes
+from lasport.readers.parameters import SavedParameters
+from lasport.registry import family_of
+from lasport.spec import Array, Layer, Network, Param, Shape, format_shape
+
+__all__ = ["BatchNormStatistic", "bind"]
+
+BatchNormStatistic: TypeAlias = Literal["inv_std", "var"]
+
+# No inv_std can exceed 1/sqrt(epsilon); so much is granted to rounding in single precision.
+ROUNDING = 1e-3
+NOTHING = "nothing"
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One parameter of the net beside what the file has for it; None where a side has nothing."""
+
+    label: str
+    expected: Param | None
+    got: Array | None
+
+    @property
+    def fits(self) -> bool:
+        if self.expected is None or self.got is None:
+            return False
+        return self.expected.value.shape == self.got.shape and self.got.dtype.kind == "f"
+
+
+def bind(
+    network: Network, parameters: SavedParameters, bn_stat: BatchNormStatistic = "inv_std"
+) -> Network:
+    """Return a network with the parameters that a file holds.
+
+    Parameters
+    ----------
+    network : Network
+        Its own values are of no importance.
+    parameters : SavedParameters
+        As many, of the same shapes.
+    bn_stat : {"inv_std", "var"}
+        What the file holds for the ``inv_std`` of batch normalization.
+
+    Returns
+    -------
+    Network
+        The values in the dtypes of the file.
+
+    Raises
+    ------
+    InvalidNetworkError
+        With a table of all parameters that do not fit, and what may be the cause; or if values
+        cannot be what `bn_stat` says.
+    """
+    rows = list(_rows(network, parameters))
+    wrong = [row for row in rows if not row.fits]
+    if wrong:
+        causes = _causes(network, parameters, rows)
+        raise InvalidNetworkError("\n".join([*_table(wrong, len(rows)), *causes]))
+    # By the parameter's identity: in the order of the file's layers, where those are in another.
+    values = {
+        id(row.expected.value): _read_only(row.got)
+        for row in rows
+        if row.expected is not None and row.got is not None
+    }
+    for layer in network.layers:
+        if isinstance(layer.attributes, BatchNormAttributes):
+            key = id(layer.params["inv_std"].value)
+            values[key] = _inv_std(layer, values[key], layer.attributes.epsilon, bn_stat)
+    return _with_values(network, values)
+
+
+def _with_values(network: Network, values: Mapping[int, Array]) -> Network:
+    """Return a network with new arrays in the place of others, in the nets inside layers too."""
+
+    def renew(layer: Layer) -> Layer:
+        params = {
+            name: replace(param, value=values[id(param.value)])
+            for name, param in layer.params.items()
+        }
+        attributes = layer.attributes
+        family = family_of(layer.kind)
+        nets = family.nets if family is not None and layer.problem is None else ()
+        held = {name: getattr(attributes, name) for name in nets}
+        inner = {
+            # A plain recurrent layer keeps only some facts of its little nets.
+            name: _with_values(net, values)
+            for name, net in held.items()
+            if isinstance(net, Network)
+        }
+        if inner:
+            attributes = replace(attributes, **inner)  # type: ignore[type-var]  # a dataclass
+        return replace(layer, params=params, attributes=attributes)
+
+    return replace(network, layers=tuple(map(renew, network.layers)))
+
+
+def _rows(network: Network, parameters: SavedParameters) -> Iterator[_Row]:
+    slots = [(f"{layer.name}.{p.name}", layer.name, p) for layer, p in network.owned_params()]
+    if parameters.order == "in order":
+        for place, (slot, value) in enumerate(zip_longest(slots, parameters.values)):
+            label, _, param = slot or (f"array {place} of the file", "", None)
+            yield _Row(label, param, value)
+    elif parameters.order == "one vector":
+        yield from _rows_of_vector(slots, parameters.values[0])
+    elif parameters.order == "by layer":
+        by_layer: dict[str, list[Array]] = {name: [] for name in parameters.layers}
+        for name, value in zip(parameters.keys, parameters.values, strict=True):
+            by_layer[name].append(value)
+        for label, name, param in slots:
+            rest = by_layer.get(name, [])
+            yield _Row(label, param, rest.pop(0) if rest else None)
+        yield from (
+            _Row(f"an array of {name} in the file", None, value)
+            for name, rest in by_layer.items()
+            for value in rest
+        )
+    else:
+        by_name = dict(zip(parameters.keys, parameters.values, strict=True))
+        # Lasagne calls the parameter of a layer without a name by its own name alone.
+        alone = Counter(param.name for _, _, param in slots)
+        for label, _, param in slots:
+            found = label if label in by_name or alone[param.name] > 1 else param.name
+            yield _Row(label, param, by_name.pop(found, None))
+        yield from (_Row(f"{name} of the file", None, value) for name, value in by_name.items())
+
+
+def _rows_of_vector(slots: Sequence[tuple[str, str, Param]], vector: Array) -> Iterator[_Row]:
+    total = sum(param.value.size for _, _, param in slots)
+    if total != vector.size:
+        raise InvalidNetworkError(
+            f"the file holds one vector of {vector.size} values, the net's parameters are {total}"
+        )
+    start = 0
+    for label, _, param in slots:
+        piece = vector[start : start + param.value.size]
+        start += param.value.size
+        yield _Row(label, param, piece.reshape(param.value.shape))
+
+
+def _table(wrong: Sequence[_Row], total: int) -> Iterator[str]:
+    yield f"{len(wrong)} of {total} parameters do not fit:"
+    rows = [("parameter", "expected", "got"), *map(_cells, wrong)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield "  " + "  ".join(cells).rstrip()
+
+
+def _cells(row: _Row) -> tuple[str, str, str]:
+    expected = NOTHING if row.expected is None else format_shape(row.expected.value.shape)
+    got = NOTHING if row.got is None else format_shape(row.got.shape)
+    if row.got is not None and row.got.dtype.kind != "f":
+        got += f" of {row.got.dtype}"
+    return row.label, expected, got
+
+
+def _causes(network: Network, parameters: SavedParameters, rows: Sequence[_Row]) -> Iterator[str]:
+    """Say what the table looks like to somebody who has seen many."""
+    if parameters.order == "in order":
+        yield from _causes_of_order(network, [value.shape for value in parameters.values])
+    pairs = [(row.expected, row.got) for row in rows if row.expected is not None and not row.fits]
+    shapes = [(param.value.shape, got.shape) for param, got in pairs if got is not None]
+    matrices = [(want, got) for want, got in shapes if len(want) == len(got) == 2]
+    if any(want == got[::-1] and want != got for want, got in matrices):
+        yield "A transposed matrix: the weights of a dense layer are (inputs, units) in Lasagne."
+    if len(parameters.values) == len(rows) and any(
+        want[1] == got[1] and want[0] != got[0] for want, got in matrices
+    ):
+        yield (
+            "Another number of inputs to a dense layer: a pooling layer with the other "
+            "ignore_border, another padding, or another size of the input."
+        )
+
+
+def _causes_of_order(network: Network, got: Sequence[Shape]) -> Iterator[str]:
+    owned = [param for _, param in network.owned_params()]
+    expected = [param.value.shape for param in owned]
+    tags = sorted({tag for param in owned for tag in param.tags})
+    subsets = {
+        "the trainable parameters only, as get_all_params(trainable=True) lists them": [
+            param.value.shape for param in owned if param.trainable
+        ],
+        **{
+            f"all but the parameters tagged {tag}": [
+                param.value.shape for param in owned if tag not in param.tags
+            ]
+            for tag in tags
+        },
+    }
+    for what, shapes in subsets.items():
+        if shapes == got != expected:
+            yield f"The file holds {what}."
+            return
+    start = _place(expected, got)
+    if start is not None:
+        end = start + len(expected) - 1
+        yield f"Arrays {start} to {end} of the file have the net's shapes: give those alone."
+    elif _place(got, expected) is not None:
+        yield "The file holds a part of the net's parameters: the net goes on where it ends."
+    elif Counter(expected) == Counter(got):
+        yield (
+            "The same shapes in another order: the net lists its layers otherwise, as Lasagne "
+            "itself did before 2015-03-23."
+        )
+
+
+def _place(part: Sequence[Shape], whole: Sequence[Shape]) -> int | None:
+    """Return where the first of two lists begins in the longer second one, or None."""
+    if not 0 < len(part) < len(whole):
+        return None
+    places = range(len(whole) - len(part) + 1)
+    return next((n for n in places if list(whole[n : n + len(part)]) == list(part)), None)
+
+
+def _inv_std(layer: Layer, stored: Array, epsilon: float, bn_stat: BatchNormStatistic) -> Array:
+    """Return the inv_std that the stored statistic is, or means."""
+    if bn_stat == "var":
+        if (stored < 0).any():
+            raise InvalidNetworkError(
+                f"{layer.name}: a variance below 0 in the file; is it an inv_std after all?"
+            )
+        inverse = 1 / np.sqrt(stored.astype(np.float64) + epsilon)
+        return _read_only(inverse.astype(stored.dtype))
+    largest = epsilon**-0.5 if epsilon > 0 else np.inf
+    wrong = int(((stored <= 0) | (stored > largest * (1 + ROUNDING))).sum())
+    if wrong:
+        raise InvalidNetworkError(
+            f"{layer.name}: {wrong} of {stored.size} values cannot be an inv_std, which is above 0 "
+            f"and at most 1/sqrt(epsilon) = {largest:g}; if the file holds variances, say so "
+            "(bn_stat='var', --bn-stat var)"
+        )
+    return stored
+
+
+def _read_only(array: Array) -> Array:
+    # A view: the file's own array may serve somebody else.
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,181 @@
+"""SavedParameters without their net: the files of ``get_all_param_values`` and its relatives.
+
+What :mod:`lasport.readers.files` found in a file is looked through for arrays of numbers that
+people saved: lists of them, dicts by the name of the parameter or of the layer, and a single
+vector of everything. :mod:`lasport.readers.binding` gives them to a net.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from lasport.errors import UnreadableFileError
+from lasport.inert import Instance
+from lasport.readers.files import Content, read_content
+from lasport.readers.network import describe, shared_array
+from lasport.spec import Array
+
+__all__ = ["Order", "SavedParameters", "find_parameters", "read_parameters"]
+
+Order: TypeAlias = Literal["in order", "by parameter", "by layer", "one vector"]
+
+# Under these keys people put the list next to what else they saved, such as a vocabulary.
+LIST_KEYS = ("param values", "param_values", "params", "values")
+# The attribute that holds all of them in a policy of rllab's.
+VECTOR_ATTRIBUTE = "params"
+
+
+@dataclass(frozen=True)
+class SavedParameters:
+    """Arrays of numbers, and how they were saved.
+
+    Attributes
+    ----------
+    order : Order
+        "in order": that of ``get_all_params``; "by parameter": by the name of the Theano variable;
+        "by layer": some for each layer name; "one vector": all of them, flattened, in order.
+    keys : tuple of str
+        What each array is called in the file: its place, the parameter's name, or its layer's.
+    values : tuple of ndarray
+        In the file's order.
+    layers : tuple of str
+        "by layer": all names, those of layers without parameters too.
+    """
+
+    order: Order
+    keys: tuple[str, ...]
+    values: tuple[Array, ...]
+    layers: tuple[str, ...] = ()
+
+
+def read_parameters(path: str | PathLike[str], key: str | None = None) -> SavedParameters:
+    """Read parameters from a file of any of the formats that people saved them in.
+
+    Parameters
+    ----------
+    path : path-like
+        An npz or npy archive, a pickle, an HDF5 file or an archive of ``theano.misc.pkl_utils``;
+        plain, or compressed with gzip, bz2 or xz; under any name. Nothing in it is run.
+    key : str, optional
+        Where in the dict that the file holds the parameters are, if that is not plain.
+
+    Returns
+    -------
+    SavedParameters
+
+    Raises
+    ------
+    UnreadableFileError, RefusedFileError
+        If the file is damaged, or holds no parameters, saying what it holds.
+    """
+    content = read_content(path)
+    try:
+        return find_parameters(content if key is None else _member(content, key))
+    except UnreadableFileError as error:
+        raise UnreadableFileError(f"{path}: {error}") from error
+
+
+def _member(content: Content, key: str) -> Content:
+    if not isinstance(content.root, Mapping) or key not in content.root:
+        keys = map(str, content.root) if isinstance(content.root, Mapping) else ()
+        raise UnreadableFileError(f"there is no {key!r} in the file, but: {', '.join(keys)}")
+    return Content("pickle", content.root[key])
+
+
+def find_parameters(content: Content) -> SavedParameters:
+    """Find the parameters in what a file holds.
+
+    Raises
+    ------
+    UnreadableFileError
+        If there are none, or several sets of them.
+    """
+    root = content.root
+    if content.format in ("npz archive", "HDF5 file") and isinstance(root, Mapping):
+        root = _from_archive(root)
+    found = _interpret(root) or _only(root)
+    if found is None:
+        raise UnreadableFileError(f"the file holds no parameters but {describe(content.root)}")
+    return found
+
+
+def _from_archive(arrays: Mapping[str, Array]) -> object:
+    """Return what an archive was made of: a list, a dict of arrays, or one array of objects."""
+    values = list(arrays.values())
+    if len(values) == 1 and values[0].dtype.hasobject:
+        return values[0]
+    numbered = all(name.rstrip("0123456789") in ("arr_", "param_", "param") for name in arrays)
+    return values if numbered else dict(arrays)
+
+
+def _interpret(root: object) -> SavedParameters | None:
+    """Return the parameters that an object is, if it is such, without looking further into it."""
+    if isinstance(root, np.ndarray) and root.dtype.hasobject:
+        root = root.tolist()
+    if isinstance(root, np.ndarray):
+        return SavedParameters("one vector", ("all",), (root,)) if root.ndim == 1 else None
+    if isinstance(root, (list, tuple)):
+        values = _arrays(root)
+        return None if values is None else _in_order(values)
+    if isinstance(root, Instance):
+        vector = root.get(VECTOR_ATTRIBUTE, None)
+        plain = isinstance(vector, np.ndarray) and vector.ndim == 1 and vector.dtype.kind == "f"
+        return SavedParameters("one vector", ("all",), (vector,)) if plain else None  # type: ignore[arg-type]
+    return _from_dict(root) if isinstance(root, Mapping) else None
+
+
+def _from_dict(root: Mapping[object, object]) -> SavedParameters | None:
+    for key in LIST_KEYS:
+        if isinstance(root.get(key), (list, tuple, np.ndarray)):
+            return _interpret(root[key])
+    if not root or not all(isinstance(key, str) for key in root):
+        return None
+    names = tuple(map(str, root))
+    values = _arrays(list(root.values()))
+    if values is not None:
+        return SavedParameters("by parameter", names, values)
+    lists = [_arrays(entry) for entry in root.values() if isinstance(entry, (list, tuple))]
+    if len(lists) != len(names) or not any(lists) or None in lists:
+        return None
+    pairs = [
+        (name, value) for name, entry in zip(names, lists, strict=True) for value in entry or ()
+    ]
+    keys, flat = zip(*pairs, strict=True)
+    return SavedParameters("by layer", keys, flat, names)
+
+
+def _in_order(values: tuple[Array, ...]) -> SavedParameters:
+    return SavedParameters("in order", tuple(map(str, range(len(values)))), values)
+
+
+def _arrays(entries: list[object] | tuple[object, ...]) -> tuple[Array, ...] | None:
+    """Return entries as arrays of numbers; None if one is something else. Scalars are arrays."""
+    values = []
+    for entry in entries:
+        value = shared_array(entry) if isinstance(entry, Instance) else entry
+        if isinstance(value, np.generic):
+            value = np.asarray(value)
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
+            return None
+        values.append(value)
+    return tuple(values)
+
+
+def _only(root: object) -> SavedParameters | None:
+    """Return the parameters that a dict holds beside other things."""
+    found = {}
+    for key, value in root.items() if isinstance(root, Mapping) else ():
+        parameters = _interpret(value)
+        if parameters is not None:
+            found[str(key)] = parameters
+    if len(found) > 1:
+        raise UnreadableFileError(
+            f"the file holds several sets of parameters, under {', '.join(found)}; say which one "
+            "(params_key, --params-key)"
+        )
+    return next(iter(found.values()), None)

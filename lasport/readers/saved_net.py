@@ -1,0 +1,114 @@
+"""Reading a net that was saved whole: pickled layers, or a nolearn net around them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from lasport.errors import InvalidNetworkError, RefusedFileError, UnreadableFileError
+from lasport.inert import Global, Instance
+from lasport.readers.binding import BatchNormStatistic, bind
+from lasport.readers.constructions import BUILTINS, construct
+from lasport.readers.files import read_content
+from lasport.readers.network import build_network
+from lasport.readers.parameters import read_parameters
+from lasport.spec import Network
+
+__all__ = ["load_network"]
+
+PARAMETERS = "holds parameters; give the file of the net, and this one as its params (--params)"
+
+# Attributes by which nolearn, and scikit-learn around it, lead to the layers.
+LAYERS = "layers_"
+BEST = "best_estimator_"
+NOLEARN = "nolearn.lasagne."
+
+
+def load_network(
+    path: str | os.PathLike[str],
+    outputs: Sequence[str] | None = None,
+    *,
+    params: str | os.PathLike[str] | None = None,
+    params_key: str | None = None,
+    bn_stat: BatchNormStatistic = "inv_std",
+) -> Network:
+    """Read a pickled layer, a collection of layers, or a nolearn net.
+
+    Nothing that the pickle names is imported or called.
+
+    Parameters
+    ----------
+    path : path-like
+        A pickle of Python 2 or 3, protocol 0 to 5, or an archive of
+        ``theano.misc.pkl_utils``; plain or compressed.
+    outputs : sequence of str, optional
+        Names of the layers that shall be the outputs.
+    params : path-like, optional
+        A file of parameters that the net shall have in place of its own.
+    params_key : str, optional
+        Where in the dict that this file holds the parameters are.
+    bn_stat : {"inv_std", "var"}
+        What that file holds for the ``inv_std`` of batch normalization.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    UnreadableFileError
+        If a file is missing, truncated, of another kind, or holds no layers.
+    RefusedFileError
+        If it asks for what no saved network needs.
+    InvalidNetworkError
+        If layers and parameters contradict each other.
+    """
+    content = read_content(path)
+    try:
+        if content.format not in ("pickle", "pkl_utils archive"):
+            raise UnreadableFileError(f"no pickled net but an {content.format}, which {PARAMETERS}")
+        network = build_network(_layers(content.root), outputs, origin=Path(path))
+    except (UnreadableFileError, RefusedFileError, InvalidNetworkError) as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from error
+    if params is None:
+        return network
+    parameters = read_parameters(params, params_key)
+    try:
+        return bind(network, parameters, bn_stat)
+    except InvalidNetworkError as error:
+        raise InvalidNetworkError(f"{os.fspath(params)}: {error}") from error
+
+
+def _layers(root: object) -> object:
+    """Return the layers of a nolearn net, where the file holds one; otherwise the root itself."""
+    nets = list(_nolearn_nets(root))
+    if not nets:
+        return root
+    found = [layers for layers in map(_named_layers, nets) if layers]
+    if len(found) != 1:
+        count = f"{len(found)} trained" if found else "none that was ever trained"
+        raise UnreadableFileError(
+            f"of the {len(nets)} nolearn nets in the file there must be one with layers, there are "
+            f"{count}; save the one that is meant alone"
+        )
+    return found[0]
+
+
+def _nolearn_nets(root: object) -> Iterator[Instance]:
+    """Yield the nolearn nets of a file: its object, one of a list, or the best of a search."""
+    for entry in root if isinstance(root, (list, tuple)) else [root]:
+        if isinstance(entry, Instance):
+            best = entry.get(BEST, entry)
+            if isinstance(best, Instance) and (best.path or "").startswith(NOLEARN):
+                yield best
+
+
+def _named_layers(net: Instance) -> dict[object, object]:
+    """Return the layers of a nolearn net by name; none before it was initialized."""
+    layers = net.get(LAYERS, None)
+    if isinstance(layers, Instance):  # nolearn's own class of dict, as Python 2 or 3 pickles it
+        pairs = layers.args[0] if layers.args else layers.items
+        plain = construct(Global("collections", "OrderedDict"), (pairs,), BUILTINS)
+        layers = plain if isinstance(plain, dict) else {}
+    return layers if isinstance(layers, dict) else {}
