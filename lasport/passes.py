@@ -29,6 +29,7 @@ from lasport.operations import (
     Rescale,
     Scale,
     Shift,
+    Standardize,
     TransposeAxes,
 )
 from lasport.plan import Plan, Step, Value, unique_name
@@ -41,7 +42,16 @@ Pass = Callable[[Plan, DataFormat], Plan]
 
 # Operations on a flattened image that do not care about the order of its
 # entries, or have weights that can be reordered along.
-FOLLOWERS = (Activation, BatchNorm, Dropout, ParametricRectifier, Rescale, Scale, Shift)
+FOLLOWERS = (
+    Activation,
+    BatchNorm,
+    Dropout,
+    ParametricRectifier,
+    Rescale,
+    Scale,
+    Shift,
+    Standardize,
+)
 
 
 def separate_frozen(plan: Plan, data_format: DataFormat) -> Plan:

@@ -11,6 +11,7 @@ from lasport.keras_layers.arguments import LayerArgumentError
 from lasport.keras_layers.dropout import UnscaledDropout
 from lasport.keras_layers.feature_pool import FeaturePooling, WinnerTakesAll
 from lasport.keras_layers.global_reduce import GlobalReduce
+from lasport.keras_layers.local_response import LocalResponseNormalization
 from lasport.keras_layers.locally_connected import LocallyConnected2D
 from lasport.keras_layers.merge import Autocrop, Combine
 from lasport.keras_layers.nonlinearity import Nonlinearity
@@ -37,6 +38,7 @@ __all__ = [
     "InvStdBatchNormalization",
     "LSTMRecurrence",
     "LayerArgumentError",
+    "LocalResponseNormalization",
     "LocallyConnected2D",
     "Nonlinearity",
     "ParametricRectifier",

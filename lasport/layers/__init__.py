@@ -11,6 +11,7 @@ from lasport.layers import (
     gru,
     input,
     local,
+    local_response,
     lstm,
     merge,
     nin,
@@ -24,6 +25,7 @@ from lasport.layers import (
     shape,
     spatial_pyramid,
     special,
+    standardization,
     transposed_conv,
     upscale,
 )
@@ -39,6 +41,7 @@ __all__ = [
     "gru",
     "input",
     "local",
+    "local_response",
     "lstm",
     "merge",
     "nin",
@@ -52,6 +55,7 @@ __all__ = [
     "shape",
     "spatial_pyramid",
     "special",
+    "standardization",
     "transposed_conv",
     "upscale",
 ]

@@ -23,10 +23,6 @@ refuse(
 
 for _what, _kinds in {
     "Gaussian noise": ["noise.GaussianNoiseLayer"],
-    "local response normalization and standardization": [
-        "normalization.LocalResponseNormalization2DLayer",
-        "normalization.StandardizationLayer",
-    ],
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
     ],

@@ -12,10 +12,12 @@ from lasport.operations.elementwise import (
     Activation,
     BatchNorm,
     Dropout,
+    NormalizeResponse,
     ParametricRectifier,
     Rescale,
     Scale,
     Shift,
+    Standardize,
 )
 from lasport.operations.linear import Conv, ConvTranspose, Dense, Embed, LocallyConnected
 from lasport.operations.merging import Autocrop, Combine, Concat
@@ -52,6 +54,7 @@ __all__ = [
     "Input",
     "LocallyConnected",
     "Loop",
+    "NormalizeResponse",
     "Operation",
     "Pad",
     "ParametricRectifier",
@@ -65,6 +68,7 @@ __all__ = [
     "Scale",
     "Shift",
     "Slice",
+    "Standardize",
     "TransposeAxes",
     "Upscale",
     "WinnerTakesAll",

@@ -13,10 +13,12 @@ __all__ = [
     "Activation",
     "BatchNorm",
     "Dropout",
+    "NormalizeResponse",
     "ParametricRectifier",
     "Rescale",
     "Scale",
     "Shift",
+    "Standardize",
 ]
 
 
@@ -167,3 +169,30 @@ class Rescale(Operation):
     """Multiply by a constant."""
 
     factor: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Standardize(Operation):
+    """Subtract the mean over some axes, and divide by the root of variance and ``epsilon``."""
+
+    axes: tuple[int, ...]
+    epsilon: float
+
+    def arranged(self, layout: Layout) -> Operation:
+        """Return the operation with physical axes."""
+        return replace(self, axes=physical_axes(layout, self.axes))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NormalizeResponse(Operation):
+    """Divide by ``(k + alpha * s) ** beta``, s the squares of ``size`` neighbours along an axis."""
+
+    axis: int
+    size: int
+    k: float
+    alpha: float
+    beta: float
+
+    def arranged(self, layout: Layout) -> Operation:
+        """Return the operation along the physical axis."""
+        return replace(self, axis=layout.physical(self.axis))

@@ -52,6 +52,26 @@ NORMALIZATION = {
             arguments("conv1_bn", epsilon=1e-3)(calls)
         ),
     ),
+    "epsilon of Keras, without averages": Mutant(
+        "layer_norm_dense", f"{INFER}/layer_ln", arguments("layer_ln", epsilon=1e-3)
+    ),
+    "standardized over channels in place of space": Mutant(
+        "instance_norm_scale", f"{INFER}/norm", arguments("norm", axis=(3,))
+    ),
+    "standardized over space and channels": Mutant(
+        "instance_norm_scale", f"{INFER}/norm", arguments("norm", axis=(1, 2, 3))
+    ),
+    "alpha divided by the number of channels": Mutant(
+        "lrn_n_3", f"{INFER}/layer", arguments("layer", alpha=0.1)
+    ),
+    "responses of three channels in place of five": Mutant(
+        "lrn_default", f"{INFER}/layer", arguments("layer", size=3)
+    ),
+    "responses along the rows": Mutant(
+        "lrn_single_default", f"{INFER}/layer", arguments("layer", axis=2)
+    ),
+    "bias of TensorFlow": Mutant("lrn_alpha", f"{INFER}/layer", arguments("layer", k=1.0)),
+    "exponent of TensorFlow": Mutant("lrn_alpha", f"{INFER}/layer", arguments("layer", beta=0.5)),
     "momentum = alpha": Mutant(D, f"{AFTER}/conv1_bn.mean", arguments("conv1_bn", momentum=0.1)),
     "momentum = alpha, seen by outputs only": foreign(
         D,

@@ -68,6 +68,12 @@ MISREAD = {
     "width of padding": ("pad_asymmetric", "layer", {"width": ((1, 1), (1, 1))}),
     "value of padding": ("pad_value", "layer", {"val": 0.0}),
     "outdim": ("flatten_to_3", "layer", {"outdim": 2}),
+    "epsilon without averages": ("standardization_epsilon", "layer", {"epsilon": 0.303}),
+    "axes": ("standardization_axis_1", "layer", {"axes": (2, 3)}),
+    "alpha over n": ("lrn_n_3", "layer", {"alpha": 0.1}),
+    "n": ("lrn_default", "layer", {"n": 3}),
+    "k": ("lrn_k", "layer", {"k": 2.0}),
+    "beta": ("lrn_beta", "layer", {"beta": 0.75}),
     "in a whole net": ("net_residual_block", "b_bn", {"epsilon": 1e-4}),
     "at the end of a net": ("net_digits", "hidden_bn", {"alpha": 0.4}),
 }

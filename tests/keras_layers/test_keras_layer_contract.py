@@ -25,6 +25,7 @@ from lasport.keras_layers import (
     GRURecurrence,
     InvStdBatchNormalization,
     LocallyConnected2D,
+    LocalResponseNormalization,
     LSTMRecurrence,
     Nonlinearity,
     ParametricRectifier,
@@ -90,6 +91,12 @@ CASES = {
     "shift": (Shift, {"shared_axes": [0, 2]}, MAPS, (0, 2)),
     "scale": (Scale, {"shared_axes": [0, -1]}, MAPS, (0, 3)),
     "parametric_rectifier": (ParametricRectifier, {"shared_axes": [0, -2]}, MAPS, (0, 2)),
+    "local_response": (
+        LocalResponseNormalization,
+        {"size": 3, "alpha": 0.5, "k": 2.0, "beta": 0.75, "axis": -3},
+        MAPS,
+        (0, 1, 2, 3),
+    ),
     "dropout": (UnscaledDropout, {"rate": 0.5, "shared_axes": [1], "seed": 3}, MAPS, (0, 1, 2, 3)),
     "locally_connected": (LocallyConnected2D, {"filters": 2, "kernel_size": [3, 1]}, MAPS, (0,)),
     "locally_connected_channelwise": (
@@ -162,6 +169,7 @@ ELEMENTWISE = [
     "shift",
     "scale",
     "parametric_rectifier",
+    "local_response",
     "dropout",
     "winner_takes_all",
 ]

@@ -6,10 +6,12 @@ from lasport.operations import (
     Activation,
     BatchNorm,
     Dropout,
+    NormalizeResponse,
     ParametricRectifier,
     Rescale,
     Scale,
     Shift,
+    Standardize,
 )
 from lasport.targets.keras_calls.call import Context, Made, Mappings, Profile
 from lasport.weights import InvStdToVariance, Reshape
@@ -109,12 +111,27 @@ def _rescale(op: Rescale, context: Context) -> list[Made]:
     return [Made("keras.layers.Rescaling", {"scale": op.factor})]
 
 
+def _standardize(op: Standardize, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"axis": op.axes, "epsilon": op.epsilon}
+    arguments |= {"center": False, "scale": False}
+    return [Made("keras.layers.LayerNormalization", arguments)]
+
+
+def _normalize_response(op: NormalizeResponse, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"size": op.size, "alpha": op.alpha, "k": op.k, "beta": op.beta}
+    if op.axis != context.rank - 1:
+        arguments["axis"] = op.axis
+    return [Made("lasport.keras_layers.LocalResponseNormalization", arguments)]
+
+
 MAPPINGS: Mappings = {
     Activation: _activation,
     BatchNorm: _batch_norm,
     Dropout: _dropout,
+    NormalizeResponse: _normalize_response,
     ParametricRectifier: _parametric_rectifier,
     Rescale: _rescale,
     Scale: _scale,
     Shift: _shift,
+    Standardize: _standardize,
 }
