@@ -1,0 +1,71 @@
+"""Layers that stand behind any other and leave its shape as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from lasport.random_nets.draw import Draw
+from lasport.random_nets.recipes.options import any_shape, nonlinearity
+from lasport.random_nets.soil import Fits, Options, Recipe, behind
+from lasport.spec import Shape
+
+
+def activation(draw: Draw, shape: Shape) -> Options:
+    """Draw any function; softmax of matrices."""
+    return {"nonlinearity": nonlinearity(draw, len(shape))}
+
+
+def dropout(draw: Draw, shape: Shape) -> Options:
+    """Share the mask along some axes, which may count from the end."""
+    axes = draw.some(range(1, len(shape))) if draw.chance(3) else []
+    return {
+        "p": draw.among((0.5, 0.2, 0.75, 0.0)),
+        "rescale": not draw.chance(3),
+        "shared_axes": tuple(axis - len(shape) if draw.chance(4) else axis for axis in axes),
+    }
+
+
+def batch_norm(draw: Draw, shape: Shape) -> Options:
+    """Take statistics per channel, or over any axes."""
+    usual = (0, *range(2, len(shape)))
+    axes = (0, *draw.some(range(1, len(shape)))) if draw.chance(3) else usual
+    return {
+        "axes": axes,
+        "epsilon": draw.among((1e-4, 1e-3, 1e-2)),
+        "alpha": draw.among((0.1, 0.5, 0.9)),
+    }
+
+
+def broadcast(draw: Draw, shape: Shape) -> Options:
+    """Keep one value per channel, or per place along any axes but the first."""
+    usual = (0, *range(2, len(shape)))
+    axes = (0, *draw.some(range(1, len(shape)))) if draw.chance(3) else usual
+    return {"shared_axes": axes}
+
+
+def standardize(draw: Draw, shape: Shape) -> Options:
+    """Take statistics of each example, or over any axes, which may count from the end."""
+    rank = len(shape)
+    axes = draw.some(range(rank), least=1) if draw.chance(3) else range(1, rank)
+    written = tuple(axis - rank if draw.chance(4) else axis for axis in axes)
+    return {
+        "axes": None if draw.chance(6) else written,
+        "epsilon": draw.among((1e-4, 1e-2)),
+    }
+
+
+MATRIX: Fits = lambda shape: len(shape) >= 2  # noqa: E731
+
+RECIPES: Mapping[str, Recipe] = {
+    "special.NonlinearityLayer": behind(MATRIX, any_shape(), activation),
+    "dense.NonlinearityLayer": behind(MATRIX, any_shape(), activation),
+    "noise.DropoutLayer": behind(MATRIX, any_shape(), dropout),
+    "special.BiasLayer": behind(MATRIX, any_shape(), broadcast, lacks=["b"]),
+    "special.ScaleLayer": behind(MATRIX, any_shape(), broadcast),
+    "special.ParametricRectifierLayer": behind(MATRIX, any_shape(), broadcast),
+    "normalization.StandardizationLayer": behind(MATRIX, any_shape(), standardize),
+    "normalization.BatchNormLayer": behind(
+        MATRIX, any_shape(), batch_norm, lacks=["beta", "gamma"]
+    ),
+    "dnn.BatchNormDNNLayer": behind(MATRIX, any_shape(), batch_norm, lacks=["beta", "gamma"]),
+}
