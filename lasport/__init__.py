@@ -15,15 +15,25 @@ from lasport.api import (
     verify,
 )
 from lasport.errors import LasportError, UnsupportedLayersError
+from lasport.own_layers import (
+    KerasLayer,
+    SavedLayer,
+    register,
+    temporary_registrations,
+)
 
 __all__ = [
+    "KerasLayer",
     "LasportError",
+    "SavedLayer",
     "UnsupportedLayersError",
     "__version__",
     "convert",
     "from_lasagne",
     "lasagne_param_values",
     "load",
+    "register",
+    "temporary_registrations",
     "to_keras",
     "verify",
 ]

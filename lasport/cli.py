@@ -23,6 +23,7 @@ from lasport.atomic import require_writable
 from lasport.errors import LasportError, UnreadableFileError, UnsupportedLayersError, UsageError
 from lasport.oracles.record import Mode
 from lasport.outline import outline, outline_parameters
+from lasport.own_layers import run_registrations, temporary_registrations
 from lasport.passes import DataFormat, lower
 from lasport.readers.binding import BatchNormStatistic
 from lasport.readers.parameters import read_parameters
@@ -62,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        with _terminable():
+        with _terminable(), temporary_registrations():
+            _run_registrations(arguments.register)
             code: int = arguments.run(arguments)
             sys.stdout.flush()
     except LasportError as error:
@@ -159,6 +161,16 @@ def _demo(arguments: argparse.Namespace) -> int:
         return EQUAL if demo.run(sys.stdout, progress) else DIFFERENT
 
 
+def _run_registrations(paths: Sequence[Path]) -> None:
+    """Run the files that say what users' own layer classes are."""
+    if paths:
+        # They define Keras layers; what TensorFlow prints at its start is not theirs.
+        with status_line(sys.stderr) as progress:
+            _start_keras(progress)
+    for path in paths:
+        run_registrations(path)
+
+
 def _load_translatable(arguments: argparse.Namespace, progress: Progress) -> Network:
     """Read the net, and refuse its layers before anybody waits for TensorFlow."""
     progress("reading the net")
@@ -252,7 +264,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify_options(command)
 
     command = commands.add_parser("demo", help="go the whole way with the net that ships along")
-    command.set_defaults(run=_demo)
+    command.set_defaults(run=_demo, register=())
     return parser
 
 
@@ -284,6 +296,15 @@ def _add_net(command: argparse.ArgumentParser) -> None:
         choices=get_args(BatchNormStatistic),
         default="inv_std",
         help="what PARAMS holds of batch normalization's variances (default: inv_std)",
+    )
+    command.add_argument(
+        "--register",
+        metavar="FILE.py",
+        type=Path,
+        action="append",
+        default=[],
+        help="a Python file of yours that says, by lasport.register, what your own layer classes "
+        "are in Keras; it is code, and it RUNS, so it must be one that you trust",
     )
 
 

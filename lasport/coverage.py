@@ -33,6 +33,7 @@ PAGE = """\
 {ported} of the {total} layer classes of Lasagne 0.1 and 0.2.dev1 are ported: in inference and in
 training mode, under both profiles, with every function of `lasagne.nonlinearities`. A net with any
 other layer is refused, and the error names all layers that are in the way, each with its reason.
+What classes of your own are in Keras, [you can say](own-layers.md).
 
 This page is generated from the registry and from what becomes of the nets that the real Lasagne
 recorded; `lasport inspect` tells it of a single net.

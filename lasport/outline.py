@@ -36,10 +36,14 @@ def outline(calls: Calls) -> Iterator[str]:
     for layer, its_calls in made.items():
         yield f"  {layer:<{width}}  {', '.join(map(_spell, its_calls)) or NOTHING}"
     own = [layer for layer, its_calls in made.items() if any(map(_is_own, its_calls))]
+    users = {call.layer: None for call in calls.calls if call.own and not _is_stock(call)}
+    if users:
+        yield f"Loading the saved model takes your own {', '.join(users)}."
     if own:
         yield f"Loading the saved model takes `import lasport.keras_layers`, for {', '.join(own)}."
     else:
-        yield "Keras ships all of these layers: the saved model loads without lasport."
+        shipped = "the other" if users else "all of these"
+        yield f"Keras ships {shipped} layers: the saved model loads without lasport."
 
 
 def outline_parameters(parameters: SavedParameters) -> Iterator[str]:
@@ -95,8 +99,14 @@ def _is_own(call: Call) -> bool:
     return call.layer.startswith(OWN)
 
 
+def _is_stock(call: Call) -> bool:
+    return call.layer.startswith("keras.")
+
+
 def _spell(call: Call) -> str:
     """Return a call as source would have it, without the names that every layer has."""
     arguments = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())
     layer = call.layer.removeprefix("keras.").removeprefix("layers.")
+    if call.own is not None:
+        layer = call.own.__name__
     return f"{layer}({arguments})"

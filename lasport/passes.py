@@ -22,6 +22,7 @@ from lasport.operations import (
     Flatten,
     GlobalReduce,
     Input,
+    Own,
     ParametricRectifier,
     Permute,
     PyramidPool,
@@ -153,7 +154,7 @@ class _LayoutPass:
         wanted = self._wanted(step, inputs)
         if wanted is not None:
             inputs = tuple(
-                self._in_layout(value, _of_rank(wanted, value), step) for value in inputs
+                self._in_layout(value, _of_rank(wanted, value, step), step) for value in inputs
             )
         output = replace(step.output, layout=self._result(step, inputs))
         self.values[output.id] = output
@@ -195,7 +196,9 @@ class _LayoutPass:
                 return lasagne_order(rank)
             block = tuple(size or 0 for size in operation.shape[1:])
             return Layout(lasagne_order(rank).axes, Rows(block, tuple(a - 1 for a in source[1:])))
-        if isinstance(operation, PyramidPool):
+        if isinstance(operation, PyramidPool) or (
+            isinstance(operation, Own) and operation.channels_last
+        ):
             return channels_last(rank)
         if isinstance(operation, (Dense, GlobalReduce)):
             axes = inputs[0].layout.axes if rank > 2 else lasagne_order(rank).axes
@@ -275,7 +278,9 @@ class _LayoutPass:
         return self._in_layout(value, layout, self.producers[value.id])
 
 
-def _of_rank(layout: Layout, value: Value) -> Layout:
+def _of_rank(layout: Layout, value: Value, step: Step) -> Layout:
     """Return a layout for one of several inputs: a mask has fewer axes than its sequence."""
     rank = len(value.shape)
+    if isinstance(step.operation, Own) and step.operation.channels_last:
+        return channels_last(rank)
     return layout if rank == len(layout.axes) else lasagne_order(rank)

@@ -7,13 +7,15 @@ full path that a pickle holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Protocol, TypeVar, cast
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar, cast
 
 from lasport.errors import RegistrationError
 from lasport.plan import Value
-from lasport.spec import Array, Layer, Shape
+from lasport.spec import Array, Layer, Param, Shape
 
 __all__ = [
     "Attributes",
@@ -26,6 +28,10 @@ __all__ = [
     "refusals",
     "refuse",
     "register",
+    "register_alike",
+    "register_users",
+    "restored",
+    "taken_for",
 ]
 
 T = TypeVar("T")
@@ -54,8 +60,8 @@ class Family:
     ----------
     attributes : type
         Frozen dataclass whose fields are made by :func:`attribute`.
-    params : tuple of str
-        Attribute names of the parameters, in Lasagne's order.
+    params : tuple of str or None
+        Attribute names of the parameters, in Lasagne's order; None for whatever the layer has.
     output_shape : callable
         ``(attributes, input_shapes) -> Shape``; raises ValueError when they
         contradict each other.
@@ -73,13 +79,16 @@ class Family:
     optional : frozenset of str
         Those of ``params`` that a layer may lack; by default what Lasagne leaves
         out when it is given None.
+    has_reference : bool
+        False where a user registered a class without saying its arithmetic: ``reference`` is not
+        called then.
     nets : tuple of str
         Attributes that hold layers whose parameters Lasagne counts as this
         layer's own. A reader makes networks of them.
     """
 
     attributes: type
-    params: tuple[str, ...]
+    params: tuple[str, ...] | None
     output_shape: Callable[..., Shape]
     reference: Callable[..., Array]
     translate: Callable[..., Value]
@@ -88,14 +97,24 @@ class Family:
     absent: Mapping[str, object] = field(default_factory=dict)
     nets: tuple[str, ...] = ()
     optional: frozenset[str] = frozenset({"b", "beta", "gamma"})
+    has_reference: bool = True
 
-    def read(self, values: Mapping[str, object]) -> object:
+    def read(
+        self,
+        values: Mapping[str, object],
+        params: Mapping[str, Param] = MappingProxyType({}),
+        name: str = "",
+    ) -> object:
         """Return the attributes that a saved layer's state describes.
 
         Parameters
         ----------
         values : mapping
             The layer's instance attributes as a reader found them.
+        params : mapping of str to Param
+            Its parameters.
+        name : str
+            Its name.
 
         Raises
         ------
@@ -157,6 +176,8 @@ _families: dict[str, Family] = {}
 _refusals: dict[str, str] = {}
 # Where each class of Lasagne's lives, by its bare name.
 _paths: dict[str, str] = {}
+# Users' classes that compute what another class does, as they said.
+_alike: dict[str, str] = {}
 
 
 def register(family: Family, kinds: Sequence[str]) -> None:
@@ -164,6 +185,38 @@ def register(family: Family, kinds: Sequence[str]) -> None:
     for kind in kinds:
         _claim(kind)
         _families[kind] = family
+
+
+def register_users(family: Family, kind: str) -> None:
+    """Let ``family`` speak for a class of a user's, which must not be one of Lasagne's."""
+    known = canonical(kind)
+    if kind.startswith(LASAGNE_ROOTS) and (known in _families or known in _refusals):
+        raise RegistrationError(f"{kind} is a class of Lasagne's, for which lasport speaks itself")
+    register(family, kinds=[kind])
+
+
+def register_alike(kind: str, like: str) -> None:
+    """Let the family of the class ``like`` speak for ``kind`` too, which a user says is like it."""
+    family = family_of(like)
+    if family is None:
+        reason = refusal_of(like)
+        why = f": {reason}" if reason else ""
+        raise RegistrationError(f"{kind} cannot be like {like}, which lasport does not port{why}")
+    register_users(family, kind)
+    _alike[kind] = canonical(like)
+
+
+@contextmanager
+def restored() -> Iterator[None]:
+    """Forget at the end of the block what was registered in it."""
+    tables: tuple[dict[str, Any], ...] = (_families, _refusals, _paths, _alike)
+    before = [dict(table) for table in tables]
+    try:
+        yield
+    finally:
+        for table, entries in zip(tables, before, strict=True):
+            table.clear()
+            table.update(entries)
 
 
 def refuse(reason: str, kinds: Sequence[str]) -> None:
@@ -200,6 +253,11 @@ def family_of(kind: str) -> Family | None:
 def refusal_of(kind: str) -> str | None:
     """Return why a class path is refused, or ``None``."""
     return _refusals.get(canonical(kind))
+
+
+def taken_for(kind: str) -> str | None:
+    """Return the class that a user said a class of his is like, or ``None``."""
+    return _alike.get(kind)
 
 
 def families() -> Mapping[str, Family]:

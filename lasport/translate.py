@@ -18,9 +18,13 @@ from lasport.spec import Layer, Network
 __all__ = ["refusals", "translate"]
 
 UNKNOWN = (
-    "no family of lasport declares this class; replace the layer by Lasagne's own ones before "
-    "saving, or ask for it"
+    "this class is not Lasagne's own. If it computes just what one of Lasagne's does, say so: "
+    'lasport.register("{kind}", like="lasagne.layers.THAT_ONE"). If not, say what it is in Keras: '
+    'put @lasport.register("{kind}") above a function that takes a lasport.SavedLayer and returns '
+    "a lasport.KerasLayer. Then read the net again; on the command line, --register FILE.py runs "
+    "such code first"
 )
+UNREAD = "this class was registered after the net had been read; read the net again"
 
 
 def refusals(network: Network) -> list[Refusal]:
@@ -41,8 +45,11 @@ def refusals(network: Network) -> list[Refusal]:
     owners = Counter(id(param.value) for layer in network.layers for param in layer.params.values())
     for layer in network.layers:
         reason = layer.problem or refusal_of(layer.kind)
-        if reason is None and family_of(layer.kind) is None:
-            reason = UNKNOWN
+        family = family_of(layer.kind)
+        if reason is None and family is None:
+            reason = UNKNOWN.format(kind=layer.kind)
+        elif reason is None and family and not isinstance(layer.attributes, family.attributes):
+            reason = UNREAD
         shared = [name for name, param in layer.params.items() if owners[id(param.value)] > 1]
         if reason is None and shared:
             reason = f"parameter {shared[0]} is shared with another layer, which is not ported yet"

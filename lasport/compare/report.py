@@ -129,7 +129,7 @@ class Report:
 
     def to_text(self) -> str:
         """Return the report as lines for people."""
-        verdict = "equal" if self.ok else "DIFFERENT"
+        verdict = "equal" if self.ok else "DIFFERENT" if self.failures else "NOT ALL COMPARED"
         lines = [f"{self.model} against {self.oracle}: {verdict}"]
         for group, members in self._groups().items():
             worst = max(members, key=_badness)

@@ -71,6 +71,7 @@ def verify_port(
         raise UsageError(f"passes must be one or more numbers from 1, not {passes!r}")
     check_record(network, record)
     stages = Stages(network, port, record, by_layer=not outputs_only)
+    stages.own_classes()
     hidden = [layer.name for layer in network.layers if layer.name not in port.shown_layers]
     if hidden and not outputs_only:
         stages.problems.append(

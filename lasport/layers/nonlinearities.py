@@ -33,6 +33,10 @@ class Nonlinearity:
         values = ", ".join(f"{name}={value:g}" for name, value in self.constants.items())
         return f"{self.function}({values})" if values else self.function
 
+    def __call__(self, x: Array) -> Array:
+        """Apply the function to a numpy array, keeping its dtype."""
+        return compute(self, x)
+
 
 def _sigmoid(x: Array) -> Array:
     e = np.exp(-np.abs(x))

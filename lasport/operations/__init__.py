@@ -21,6 +21,7 @@ from lasport.operations.elementwise import (
 )
 from lasport.operations.linear import Conv, ConvTranspose, Dense, Embed, LocallyConnected
 from lasport.operations.merging import Autocrop, Combine, Concat
+from lasport.operations.own import Own, OwnCall
 from lasport.operations.pooling import (
     GlobalReduce,
     Pool,
@@ -56,6 +57,8 @@ __all__ = [
     "Loop",
     "NormalizeResponse",
     "Operation",
+    "Own",
+    "OwnCall",
     "Pad",
     "ParametricRectifier",
     "Permute",

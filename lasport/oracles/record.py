@@ -27,6 +27,8 @@ __all__ = ["LayerMeta", "Mode", "ParamMeta", "Record", "RecordMeta", "read_recor
 
 Mode: TypeAlias = Literal["inference", "training"]
 MODES: tuple[Mode, Mode] = ("inference", "training")
+# What a record of the numpy reference gives for versions.
+NO_THEANO = "none: lasport's numpy reference"
 # How often a layer draws is its own business, so masks may be there or not.
 MASK_KEY = re.compile(r"(training|passes/\d+)/masks/\d+/\d+")
 
@@ -102,6 +104,11 @@ class Record:
         record = cls(meta, {key: value for key, value in arrays.items() if key != "meta"})
         _check_whole(record)
         return record
+
+    @property
+    def by_lasagne(self) -> bool:
+        """Whether the real Lasagne made it, and not the numpy reference."""
+        return self.meta["theano"] != NO_THEANO
 
     @property
     def inputs(self) -> list[Array]:

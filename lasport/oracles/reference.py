@@ -18,7 +18,7 @@ from lasport.errors import ComparisonError
 from lasport.layers.input import InputAttributes
 from lasport.layers.recurrence import RecurrenceAttributes
 from lasport.oracles.probe import FORMAT, GRID, choose_input_shapes, draw_mask, draw_values
-from lasport.oracles.record import Record
+from lasport.oracles.record import NO_THEANO, Record
 from lasport.registry import require_family
 from lasport.spec import Array, Layer, Network
 
@@ -143,6 +143,10 @@ def _compute(
     layer: Layer, params: Mapping[str, Array], inputs: Sequence[Array], run: _LayerRun
 ) -> Array:
     family = require_family(layer)
+    if not family.has_reference:
+        from lasport.targets.keras_own import compute
+
+        return compute(layer, params, inputs, run)
     try:
         return family.reference(layer.attributes, params, inputs, run)
     except ValueError as error:
@@ -286,8 +290,8 @@ def _meta(network: Network, seed: int, passes: int, floats: str) -> dict[str, ob
         "format": FORMAT,
         "python": "",
         "numpy": np.__version__,
-        "theano": "none: lasport's numpy reference",
-        "lasagne": "none: lasport's numpy reference",
+        "theano": NO_THEANO,
+        "lasagne": NO_THEANO,
         "floatX": floats,
         "layers": [
             {

@@ -242,7 +242,7 @@ class _LayerBuilder:
             nets = {net: self._net(layer, net) for net in family.nets} if family else {}
             params = self._params(layer, family, nets)
             if family is not None:
-                attributes = family.read({**state, **nets})
+                attributes = family.read({**state, **nets}, params, name)
                 shape = _output_shape(family, attributes, inputs)
         except ValueError as error:
             problem = str(error)
@@ -266,7 +266,12 @@ class _LayerBuilder:
         """Return a layer's parameters by attribute name, in the order of its ``get_params``."""
         registered = layer.get("params", None)
         if not isinstance(registered, Mapping):
-            names = family.params if family is not None else ()
+            names = () if family is None else family.params
+            if names is None:
+                raise ValueError(
+                    "it does not say what its parameters are, having been saved by a Lasagne from "
+                    "before May 2015; save it again with a later one"
+                )
             variables = {name: layer.get(name, None) for name in names}
             registered = {
                 variable: DEFAULT_TAGS.get(name, frozenset())
@@ -278,11 +283,11 @@ class _LayerBuilder:
         for position, (variable, tags) in enumerate(registered.items()):
             found = [key for key, value in state.items() if value is variable]
             name = str(found[0]) if found else f"parameter {position}"
-            if family is not None and name not in family.params:
+            if family is not None and family.params is not None and name not in family.params:
                 raise ValueError(f"{name} is a parameter that this class does not have")
             params[name] = Param(name, self._array(name, variable), _tags(tags))
         params |= self._params_of_nets(layer, nets)
-        if family is not None:
+        if family is not None and family.params is not None:
             # A recurrent layer's initial state is a parameter or another layer.
             kept = {n: layer.get(n, None) for n in family.params if n not in params}
             lost = [n for n, value in kept.items() if value is not None and not is_layer(value)]

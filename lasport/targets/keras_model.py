@@ -17,8 +17,10 @@ import keras
 import numpy as np
 
 from lasport.errors import ComparisonError, UsageError
+from lasport.operations import Own
 from lasport.spec import Array
 from lasport.targets.keras_calls import Call, Calls
+from lasport.targets.keras_own import make, require_shape
 
 __all__ = ["build_model", "calls_of", "read_weights"]
 
@@ -58,6 +60,10 @@ def build_model(calls: Calls, name: str | None = None) -> keras.Model:
     for call in calls.calls:
         tensors[call.name] = _execute(call, tensors, policy)
     plan = calls.plan
+    for step in plan.steps:
+        if isinstance(step.operation, Own):
+            found = tensors[calls.results[step.output.id]].shape
+            require_shape(step.name, found, step.output.layout.shape(step.output.shape))
     model = keras.Model(
         _single([tensors[calls.results[value.id]] for value in plan.inputs]),
         _single([tensors[calls.results[value.id]] for value in plan.outputs]),
@@ -129,11 +135,14 @@ def _execute(
 ) -> keras.KerasTensor:
     if call.layer == "keras.Input":
         return keras.Input(**{"dtype": policy.compute_dtype, "name": call.name, **call.arguments})
+    inputs = _single([tensors[name] for name in call.inputs])
+    if call.own is not None:
+        return make(call.own, call.name, call.arguments, call.weights, policy.name, inputs)[1]
     layer = _layer_class(call.layer)(
         name=call.name, dtype=policy, **_with_data_format(call.layer, dict(call.arguments))
     )
     with _initialized_with({name: w.value for name, w in call.weights.items()}, layer):
-        return layer(_single([tensors[name] for name in call.inputs]))
+        return layer(inputs)
 
 
 def _layer_class(path: str) -> type[keras.layers.Layer]:

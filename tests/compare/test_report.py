@@ -49,7 +49,8 @@ def test_verdict(comparisons, problems, ok, first):
     assert bool(found) is ok
     assert found.first_divergence is first
     assert found.failures == tuple(one for one in comparisons if not one.ok)
-    assert str(found).splitlines()[0].endswith(": equal" if ok else ": DIFFERENT")
+    verdict = "equal" if ok else "NOT ALL COMPARED" if first is None else "DIFFERENT"
+    assert str(found).splitlines()[0].endswith(f": {verdict}")
 
 
 def test_notes_and_drifts_do_not_change_the_verdict():

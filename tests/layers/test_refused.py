@@ -20,8 +20,8 @@ REASONS = (
     # Where they lived before 2015.
     ("nntools.layers.base.RandomizedRectifierLayer", "random rectifiers"),
     ("lasagne.layers.base.GaussianNoiseLayer", "does not translate Gaussian noise"),
-    ("__main__.DenseLayer", UNKNOWN),
-    ("lasagne.layers.dense.SparseLayer", UNKNOWN),
+    ("__main__.DenseLayer", UNKNOWN.format(kind="__main__.DenseLayer")),
+    ("lasagne.layers.dense.SparseLayer", UNKNOWN.format(kind="lasagne.layers.dense.SparseLayer")),
 )
 
 

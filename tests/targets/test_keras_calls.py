@@ -16,6 +16,7 @@ from lasport.targets.keras_calls import (
     keras_calls,
     linear,
     merging,
+    own,
     pooling,
     recurrent,
     shaping,
@@ -38,7 +39,7 @@ def test_every_operation_has_one_mapping():
     final = {k for k in kinds if issubclass(k, operations.Operation) and not k.__subclasses__()}
     mapped = [
         kind
-        for module in (axes, elementwise, linear, merging, pooling, recurrent, shaping)
+        for module in (axes, elementwise, linear, merging, own, pooling, recurrent, shaping)
         for kind in module.MAPPINGS
     ]
     assert len(mapped) == len(set(mapped))

@@ -13,6 +13,7 @@ from lasport.targets.keras_calls import (
     elementwise,
     linear,
     merging,
+    own,
     pooling,
     recurrent,
     shaping,
@@ -27,6 +28,7 @@ _MAPPINGS: Mappings = {
     **elementwise.MAPPINGS,
     **linear.MAPPINGS,
     **merging.MAPPINGS,
+    **own.MAPPINGS,
     **pooling.MAPPINGS,
     **recurrent.MAPPINGS,
     **shaping.MAPPINGS,
@@ -115,14 +117,14 @@ def _calls_of(
     )
     made = _MAPPINGS[type(step.operation)](step.operation, context)
     calls: list[Call] = []
-    for number, (layer, arguments, weights, constants) in enumerate(made, 1):
+    for number, (layer, arguments, weights, constants, cls) in enumerate(made, 1):
         last = number == len(made)
         name = step.name
         if not last:
             name = unique_name(f"{name}_{layer.rpartition('.')[2].lower()}", taken)
             taken.add(name)
         frozen = {"trainable": False} if weights and step.operation.frozen else {}
-        call = Call(layer, name, tuple(inputs), {**arguments, **frozen}, weights, constants)
+        call = Call(layer, name, tuple(inputs), {**arguments, **frozen}, weights, constants, cls)
         calls.append(call)
         inputs = [name]
     return calls

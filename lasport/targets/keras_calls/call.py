@@ -35,6 +35,8 @@ class Call:
         Parameters that the layer embodies without a variable, and never trains.
     inputs : tuple of str
         Names of the calls whose results it takes.
+    own : type or None
+        The class itself where a user wrote it: its path need not lead anywhere.
     """
 
     layer: str
@@ -43,6 +45,7 @@ class Call:
     arguments: Mapping[str, object] = field(default_factory=dict)
     weights: Mapping[str, Weight | Stack] = field(default_factory=dict)
     constants: tuple[Weight, ...] = ()
+    own: type | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class Made(NamedTuple):
     arguments: Mapping[str, object] = {}
     weights: Mapping[str, Weight | Stack] = {}
     constants: tuple[Weight, ...] = ()
+    own: type | None = None
 
 
 Mappings = Mapping[type[Operation], Callable[..., list[Made]]]
