@@ -127,8 +127,8 @@ class Soil:
             If options and inputs contradict each other, or leave nothing, or too much.
         """
         family = family_of(kind)
-        if family is None:
-            raise ValueError(f"no family is registered for {kind}")
+        if family is None or family.params is None:
+            raise ValueError(f"no family of Lasagne's is registered for {kind}")
         attributes = family.read(planting.options)
         shapes = tuple(map(shape_of, planting.incoming))
         shape = family.output_shape(attributes, shapes)
