@@ -6,6 +6,7 @@ project = "lasport"
 author = "The lasport developers"
 release = version = lasport.__version__
 
+myst_heading_anchors = 2
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
