@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lasport.oracles.record import Mode, Record
     from lasport.passes import DataFormat
     from lasport.readers.binding import BatchNormStatistic
+    from lasport.readers.python2 import PythonVersion
     from lasport.targets.keras_calls import Calls, Profile
 
 __all__ = ["convert", "from_lasagne", "lasagne_param_values", "load", "to_keras", "verify"]
@@ -31,6 +32,8 @@ def load(
     params: StrPath | None = None,
     params_key: str | None = None,
     bn_stat: BatchNormStatistic = "inv_std",
+    kwargs: Mapping[str, object] | None = None,
+    python: PythonVersion | None = None,
 ) -> Network:
     """Read a network that somebody saved.
 
@@ -44,7 +47,8 @@ def load(
         layer, or a nolearn net, possibly beside scalers or within a grid
         search; of Python 2 or 3, protocol 0 to 5, or an archive of
         ``theano.misc.pkl_utils``; plain, gzip, bz2 or xz, recognized by
-        content.
+        content. Or ``SCRIPT.py:FUNCTION``, a function that builds the net: the
+        script is code and runs, with stand-ins for Lasagne and Theano.
     outputs : sequence of str, optional
         Names of the layers that shall be the outputs. By default those that
         were pickled; of a list or dict that holds the whole net, the layers
@@ -58,6 +62,11 @@ def load(
     bn_stat : {"inv_std", "var"}
         What this file holds for the ``inv_std`` of batch normalization. A file
         cannot tell; values that no inv_std can have are refused.
+    kwargs : mapping, optional
+        What the function of a script is called with.
+    python : {2, 3}, optional
+        What a script is written for. By default Python 3 if it compiles as
+        that; one for Python 2 that happens to do so divides integers wrongly.
 
     Returns
     -------
@@ -69,7 +78,25 @@ def load(
     ------
     UnreadableFileError, RefusedFileError, InvalidNetworkError
         If there is no network to be had from the file, saying why.
+    ScriptError
+        If a script fails, with its line.
+    UsageError
+        If ``kwargs`` or ``python`` are given for what is no script.
     """
+    from lasport.readers.script import is_script, load_script
+
+    if is_script(path):
+        return load_script(
+            path,
+            outputs,
+            kwargs=kwargs,
+            python=python,
+            params=params,
+            params_key=params_key,
+            bn_stat=bn_stat,
+        )
+    if kwargs is not None or python is not None:
+        raise UsageError(f"{path} is no SCRIPT.py:FUNCTION, and takes neither kwargs nor python")
     from lasport.readers.saved_net import load_network
 
     return load_network(path, outputs, params=params, params_key=params_key, bn_stat=bn_stat)
@@ -148,13 +175,23 @@ def convert(
     params: StrPath | None = None,
     params_key: str | None = None,
     bn_stat: BatchNormStatistic = "inv_std",
+    kwargs: Mapping[str, object] | None = None,
+    python: PythonVersion | None = None,
     profile: Profile = "stock",
     data_format: DataFormat = "channels_first",
     dtype: str | None = None,
     name: str | None = None,
 ) -> keras.Model:
     """Read a saved network and build its Keras model: :func:`load`, then :func:`to_keras`."""
-    net = load(path, outputs=outputs, params=params, params_key=params_key, bn_stat=bn_stat)
+    net = load(
+        path,
+        outputs=outputs,
+        params=params,
+        params_key=params_key,
+        bn_stat=bn_stat,
+        kwargs=kwargs,
+        python=python,
+    )
     return to_keras(net, profile=profile, data_format=data_format, dtype=dtype, name=name)
 
 

@@ -7,6 +7,7 @@ read or is refused, or wrong usage; 3 layers without a translation.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import signal
@@ -27,6 +28,7 @@ from lasport.own_layers import run_registrations, temporary_registrations
 from lasport.passes import DataFormat, lower
 from lasport.readers.binding import BatchNormStatistic
 from lasport.readers.parameters import read_parameters
+from lasport.readers.python2 import PythonVersion
 from lasport.spec import Network
 from lasport.targets.keras_calls import PROFILES, keras_calls
 from lasport.terminal import Progress, show, startup_silenced, status_line
@@ -186,6 +188,8 @@ def _load(arguments: argparse.Namespace) -> Network:
         params=arguments.params,
         params_key=arguments.params_key,
         bn_stat=arguments.bn_stat,
+        kwargs=arguments.kwargs,
+        python=arguments.python,
     )
 
 
@@ -273,7 +277,8 @@ def _add_net(command: argparse.ArgumentParser) -> None:
         "file",
         metavar="FILE",
         type=Path,
-        help="the pickled net, possibly compressed; nothing in it is run",
+        help="the pickled net, possibly compressed, of which nothing is run; or "
+        "SCRIPT.py:FUNCTION, which builds the net: the script is code, and runs",
     )
     command.add_argument(
         "--outputs",
@@ -290,6 +295,15 @@ def _add_net(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--params-key", metavar="KEY", help="where in the dict of PARAMS they are, if not plain"
+    )
+    command.add_argument(
+        "--kwargs", type=_kwargs, metavar="JSON", help="what FUNCTION is called with"
+    )
+    command.add_argument(
+        "--python",
+        type=int,
+        choices=get_args(PythonVersion),
+        help="what SCRIPT is written for (default: 3 if it compiles as that, otherwise 2)",
     )
     command.add_argument(
         "--bn-stat",
@@ -373,6 +387,16 @@ def _oracle(text: str) -> str:
     if not ORACLE.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not reference, theano or record:FILE")
     return text
+
+
+def _kwargs(text: str) -> dict[str, object]:
+    try:
+        kwargs = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON: {error}") from error
+    if not isinstance(kwargs, dict):
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON object")
+    return kwargs
 
 
 def _modes(text: str) -> tuple[Mode, ...]:

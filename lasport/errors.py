@@ -18,6 +18,7 @@ __all__ = [
     "Refusal",
     "RefusedFileError",
     "RegistrationError",
+    "ScriptError",
     "UnreadableFileError",
     "UnsupportedLayersError",
     "UsageError",
@@ -36,6 +37,10 @@ class UnreadableFileError(LasportError):
 
 class RefusedFileError(LasportError):
     """The file asks for something that no saved network needs and that is not done."""
+
+
+class ScriptError(LasportError):
+    """A build script does what its stand-ins for Lasagne and Theano cannot do, or fails."""
 
 
 class InvalidNetworkError(LasportError):

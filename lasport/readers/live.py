@@ -17,7 +17,7 @@ from lasport.inert import Global, Instance
 from lasport.readers.network import build_network, find_layers
 from lasport.spec import Network
 
-__all__ = ["read_layers"]
+__all__ = ["inert", "read_layers"]
 
 # Taken over as they are.
 NUMBERS_AND_TEXT = (type(None), bool, int, float, complex, str, bytes, slice)
@@ -61,6 +61,14 @@ def read_layers(layer: object, outputs: Sequence[str] | None = None) -> Network:
     originals = {id(copy): original for original, copy in copier.copies}
     origin = tuple(originals[id(layers[name])] for name in network.outputs)
     return dataclasses.replace(network, origin=origin)
+
+
+def inert(value: object) -> object:
+    """Return a live object as a pickle of it would be read."""
+    copier = _Copier()
+    copy = copier.copy(value)
+    copier.finish()
+    return copy
 
 
 def _require_layers(root: object) -> None:

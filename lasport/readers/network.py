@@ -353,7 +353,8 @@ def _shared_value(name: str, variable: object) -> Array:
             f"parameter {name} is a {what} without an array of numbers; a parameter must be a "
             "shared variable on the CPU, not an expression"
         )
-    array = np.array(value)
+    # What nobody can write to needs no copy: a file's arrays, and those that only have a shape.
+    array = np.array(value) if value.flags.writeable else value
     array.setflags(write=False)
     return array
 

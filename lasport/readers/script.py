@@ -1,0 +1,238 @@
+"""Running a build script, with stand-ins for Lasagne and Theano.
+
+A build script is code: it runs, with all that it may do. What is below ``if __name__ ==
+"__main__"`` does not run.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import re
+import sys
+import tokenize
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+from lasport.errors import InvalidNetworkError, LasportError, ScriptError
+from lasport.readers.binding import BatchNormStatistic, bind
+from lasport.readers.live import read_layers
+from lasport.readers.parameters import read_parameters
+from lasport.readers.python2 import DIVIDE, PythonVersion, compile_script, divide
+from lasport.readers.standins.helpers import get_all_params
+from lasport.readers.standins.layers import Layer
+from lasport.readers.standins.modules import standing_in
+from lasport.readers.standins.symbols import SharedVariable, Symbol
+from lasport.spec import Network
+
+__all__ = ["is_script", "load_script"]
+
+SCRIPT = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)", re.DOTALL)
+# Names that Python 2's scripts use and Python 3 lacks.
+PYTHON_2 = {
+    DIVIDE: divide,
+    "basestring": str,
+    "long": int,
+    "raw_input": input,
+    "reduce": functools.reduce,
+    "unichr": chr,
+    "unicode": str,
+    "xrange": range,
+}
+
+
+def is_script(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path names a function of a build script, as in ``model.py:build_net``."""
+    return SCRIPT.fullmatch(os.fspath(path)) is not None
+
+
+def load_script(
+    script: str | os.PathLike[str],
+    outputs: Sequence[str] | None = None,
+    *,
+    kwargs: Mapping[str, object] | None = None,
+    python: PythonVersion | None = None,
+    params: str | os.PathLike[str] | None = None,
+    params_key: str | None = None,
+    bn_stat: BatchNormStatistic = "inv_std",
+) -> Network:
+    """Build the net that a function of a script describes, and give it its parameters.
+
+    Parameters
+    ----------
+    script : str
+        ``PATH.py:FUNCTION``.
+    outputs : sequence of str, optional
+        Names of the layers that shall be the outputs.
+    kwargs : mapping, optional
+        What the function is called with.
+    python : {2, 3}, optional
+        What the script is written for; by default Python 3 if it compiles as that.
+    params : path-like, optional
+        The file of parameters; needed unless the script sets all of them.
+    params_key, bn_stat
+        As for :func:`~lasport.readers.saved_net.load_network`.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ScriptError
+        If the script fails, with its line, or asks a stand-in for what it cannot do.
+    InvalidNetworkError
+        If parameters do not fit, or there are none.
+    """
+    found = SCRIPT.fullmatch(os.fspath(script))
+    if found is None:
+        raise ScriptError(f"{script}: PATH.py:FUNCTION is expected")
+    path, function = Path(found["path"]), found["function"]
+    root = _layers(_run(path, function, dict(kwargs or {}), python), f"{path}:{function}")
+    drawn = [
+        param.name or "one without a name"
+        for param in get_all_params(list(root.values()) if isinstance(root, dict) else root)
+        if isinstance(param, SharedVariable) and param.drawn
+    ]
+    network = read_layers(root, outputs)
+    if params is None:
+        if drawn:
+            raise InvalidNetworkError(
+                f"{path}:{function} draws the values of {len(drawn)} parameters at random "
+                f"({', '.join(drawn[:3])}{', ...' if drawn[3:] else ''}); give the file of the "
+                "trained ones (params=, --params)"
+            )
+        return network
+    try:
+        return bind(network, read_parameters(params, params_key), bn_stat)
+    except InvalidNetworkError as error:
+        raise InvalidNetworkError(f"{os.fspath(params)}: {error}") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        with tokenize.open(path) as stream:  # in the encoding that the script declares
+            return stream.read()
+    except OSError as error:
+        raise ScriptError(f"{path}: {error.strerror or error}") from error
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise ScriptError(f"{path}: {error}") from error
+
+
+def _run(path: Path, function: str, kwargs: dict[str, Any], python: PythonVersion | None) -> object:
+    code = compile_script(_read(path), str(path), python)
+    module = ModuleType(path.stem)
+    module.__file__ = str(path)
+    with standing_in(), _beside(path, module, python):
+        try:
+            exec(code, vars(module))  # noqa: S102 - what it was given for
+            build = getattr(module, function, None)
+            if not callable(build):
+                raise ScriptError(f"there is no function {function!r} in it")
+            return build(**kwargs)
+        except LasportError as error:
+            raise ScriptError(f"{_place(error, path)}: {error}") from error
+        except (Exception, SystemExit) as error:
+            kind = type(error).__name__
+            raise ScriptError(f"{_place(error, path)}: {kind}: {error}") from error
+
+
+def _place(error: BaseException, path: Path) -> str:
+    """Return the last line of the script that led to an error."""
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
+    ]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
+
+
+class _Neighbours(importlib.abc.MetaPathFinder):
+    """Finds modules in the script's folder, which may be for Python 2 like the script."""
+
+    def __init__(self, folder: str, python: PythonVersion | None) -> None:
+        self.folder, self.python = Path(folder), python
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return the spec of a module that is a file beside the script."""
+        file = self.folder / f"{name}.py"
+        if "." in name or not file.is_file():
+            return None
+        return importlib.util.spec_from_loader(name, _Translating(file, self.python))
+
+
+class _Translating(importlib.abc.SourceLoader):
+    """Loads a module as the script is loaded, and leaves no compiled files behind."""
+
+    def __init__(self, file: Path, python: PythonVersion | None) -> None:
+        self.file, self.python = file, python
+
+    def get_filename(self, name: str) -> str:
+        return str(self.file)
+
+    def get_data(self, path: Any) -> bytes:
+        return Path(path).read_bytes()
+
+    def source_to_code(  # type: ignore[override]  # static there
+        self, data: object, path: object, *args: object, **options: object
+    ) -> CodeType:
+        return compile_script(_read(self.file), str(self.file), self.python)
+
+
+@contextmanager
+def _beside(path: Path, module: ModuleType, python: PythonVersion | None) -> Iterator[None]:
+    """Let a script import its neighbours, and find itself and Python 2's names."""
+    folder = str(path.parent.resolve())
+    before = dict(sys.modules)
+    arguments = sys.argv
+    added = {name: value for name, value in PYTHON_2.items() if not hasattr(builtins, name)}
+    sys.modules[module.__name__] = module
+    sys.path.insert(0, folder)
+    neighbours = _Neighbours(folder, python)
+    sys.meta_path.insert(0, neighbours)
+    sys.argv = [str(path)]
+    vars(builtins).update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            delattr(builtins, name)
+        sys.argv = arguments
+        sys.path.remove(folder)
+        sys.meta_path.remove(neighbours)
+        for name, other in list(sys.modules.items()):
+            # Its neighbours hold the stand-ins.
+            if other is module or (
+                name not in before and (getattr(other, "__file__", None) or "").startswith(folder)
+            ):
+                del sys.modules[name]
+        if module.__name__ in before:
+            sys.modules[module.__name__] = before[module.__name__]
+
+
+def _layers(result: object, where: str) -> Any:
+    """Return the layers among what a build function returned, beside variables and numbers."""
+    if isinstance(result, Layer):
+        return result
+    if isinstance(result, dict) and all(isinstance(value, Layer) for value in result.values()):
+        return result
+    entries = list(result.values()) if isinstance(result, dict) else result
+    if isinstance(entries, (list, tuple)):
+        layers = [entry for entry in entries if isinstance(entry, Layer)]
+        others = [entry for entry in entries if not isinstance(entry, (Layer, Symbol))]
+        if layers and not others:
+            return layers
+    raise ScriptError(
+        f"{where} returns {type(result).__name__}, in place of a layer or a list, tuple or dict of "
+        "layers"
+    )
