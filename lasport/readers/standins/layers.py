@@ -157,17 +157,21 @@ def _attributes(layer: Layer, family: Family) -> Any:
 Arguments = dict[str, Any]
 
 
-def _all_but_features(arguments: Arguments, rank: int, name: str) -> None:
-    """Resolve 'auto', all axes but the second, and a single axis."""
-    if arguments[name] == "auto":
-        arguments[name] = (0, *range(2, rank))
-    elif arguments[name] == "all":
-        arguments[name] = tuple(range(rank))
-    elif isinstance(arguments[name], int):
-        arguments[name] = (arguments[name],)
+def _axes(kind: str, axes: Any, rank: int) -> Any:
+    """Return the axes that a word for them, or a single one, stands for."""
+    each = kind.endswith(".StandardizationLayer")  # of each example, not of the batch
+    words = {
+        "auto": tuple(range(min(2, rank - 1), rank)) if each else (0, *range(2, rank)),
+        "all": tuple(range(rank)),
+        "spatial": tuple(range(2, rank)),
+        "features": tuple(range(1, rank)),
+    }
+    if isinstance(axes, str):
+        return words.get(axes, axes)
+    return (axes,) if isinstance(axes, int) else axes
 
 
-def _resolve(family: Family, arguments: Arguments, rank: int) -> None:
+def _resolve(kind: str, arguments: Arguments, rank: int) -> None:
     """Replace what a constructor replaces: None, and names for axes."""
     if arguments.get("stride", ...) is None:
         arguments["stride"] = arguments["pool_size"]
@@ -179,8 +183,8 @@ def _resolve(family: Family, arguments: Arguments, rank: int) -> None:
         if arguments.get(name) == "valid":
             arguments[name] = 0
     for name in ("axes", "shared_axes"):
-        if name in arguments and "p" not in arguments:
-            _all_but_features(arguments, rank, name)
+        if name in arguments:
+            arguments[name] = _axes(kind, arguments[name], rank)
     if "indices" in arguments:
         arguments["slice"] = arguments.pop("indices")
 
@@ -195,7 +199,7 @@ def _tags(name: str, learn_init: bool) -> dict[str, bool]:
 def _fill(layer: Layer, family: Family, arguments: Arguments) -> None:
     """Give a layer its attributes, then its parameters in the family's order."""
     learn_init = bool(arguments.get("learn_init", False))
-    specs = {name: arguments.pop(name) for name in family.params if name in arguments}
+    specs = {name: arguments.pop(name) for name in family.params or () if name in arguments}
     for name, value in arguments.items():
         setattr(layer, name, value)
     attributes = _attributes(layer, family)
@@ -218,7 +222,7 @@ def _build_plain(layer: Layer, family: Family, arguments: Arguments, options: Ar
     else:
         Layer.__init__(layer, arguments.pop("incoming"), **options)
         rank = len(layer.input_shape)
-    _resolve(family, arguments, rank)
+    _resolve(layer.kind, arguments, rank)
     _fill(layer, family, arguments)
 
 
@@ -364,7 +368,9 @@ def _declare(kind: str, base: type[Layer], signature: inspect.Signature) -> type
             return
         build(self, family, arguments, options)
 
-    initialize.__signature__ = signature  # type: ignore[attr-defined]
+    me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    full = signature.replace(parameters=[me, *signature.parameters.values()])
+    initialize.__signature__ = full  # type: ignore[attr-defined]
     return type(name, (base,), {"__init__": initialize, "__module__": module, "kind": kind})
 
 
