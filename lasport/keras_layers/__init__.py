@@ -14,11 +14,13 @@ from lasport.keras_layers.global_reduce import GlobalReduce
 from lasport.keras_layers.local_response import LocalResponseNormalization
 from lasport.keras_layers.locally_connected import LocallyConnected2D
 from lasport.keras_layers.merge import Autocrop, Combine
+from lasport.keras_layers.noise import WideGaussianNoise
 from lasport.keras_layers.nonlinearity import Nonlinearity
 from lasport.keras_layers.normalization import InvStdBatchNormalization
 from lasport.keras_layers.parametric_rectifier import ParametricRectifier
 from lasport.keras_layers.pooling import Pooling
 from lasport.keras_layers.pyramid import PyramidPooling
+from lasport.keras_layers.randomized_rectifier import RandomizedRectifier
 from lasport.keras_layers.rearrange import ConstantPad, FullReshape, Permutation
 from lasport.keras_layers.recurrent import DenseRecurrence, GRURecurrence, LSTMRecurrence
 from lasport.keras_layers.shift_scale import Scale, Shift
@@ -45,9 +47,11 @@ __all__ = [
     "Permutation",
     "Pooling",
     "PyramidPooling",
+    "RandomizedRectifier",
     "Scale",
     "Shift",
     "Slice",
     "UnscaledDropout",
+    "WideGaussianNoise",
     "WinnerTakesAll",
 ]

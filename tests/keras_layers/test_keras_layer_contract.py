@@ -32,10 +32,12 @@ from lasport.keras_layers import (
     Permutation,
     Pooling,
     PyramidPooling,
+    RandomizedRectifier,
     Scale,
     Shift,
     Slice,
     UnscaledDropout,
+    WideGaussianNoise,
     WinnerTakesAll,
 )
 
@@ -98,6 +100,13 @@ CASES = {
         (0, 1, 2, 3),
     ),
     "dropout": (UnscaledDropout, {"rate": 0.5, "shared_axes": [1], "seed": 3}, MAPS, (0, 1, 2, 3)),
+    "wide_noise": (WideGaussianNoise, {"stddev": 2.5, "seed": 3}, MAPS, (0, 1, 2, 3)),
+    "randomized_rectifier": (
+        RandomizedRectifier,
+        {"lower": 0.25, "upper": 0.5, "shared_axes": [0, 2], "seed": 3},
+        MAPS,
+        (0, 1, 2, 3),
+    ),
     "locally_connected": (LocallyConnected2D, {"filters": 2, "kernel_size": [3, 1]}, MAPS, (0,)),
     "locally_connected_channelwise": (
         LocallyConnected2D,
@@ -171,6 +180,8 @@ ELEMENTWISE = [
     "parametric_rectifier",
     "local_response",
     "dropout",
+    "wide_noise",
+    "randomized_rectifier",
     "winner_takes_all",
 ]
 # What has to meet negative inputs too, to have a gradient.
