@@ -18,10 +18,10 @@ from lasport.operations import (
     Activation,
     BatchNorm,
     Dense,
-    Dropout,
     Flatten,
     GlobalReduce,
     Input,
+    Noise,
     Own,
     ParametricRectifier,
     Permute,
@@ -44,14 +44,7 @@ Pass = Callable[[Plan, DataFormat], Plan]
 # Operations on a flattened image that do not care about the order of its
 # entries, or have weights that can be reordered along.
 FOLLOWERS = (
-    Activation,
-    BatchNorm,
-    Dropout,
-    ParametricRectifier,
-    Rescale,
-    Scale,
-    Shift,
-    Standardize,
+    Activation | BatchNorm | Noise | ParametricRectifier | Rescale | Scale | Shift | Standardize
 )
 
 

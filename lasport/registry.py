@@ -39,12 +39,24 @@ Attributes = TypeVar("Attributes")
 
 
 class Run(Protocol):
-    """What a family's reference may ask of the pass it takes part in."""
+    """What a family's reference may ask of the pass it takes part in.
+
+    The samplers are those of Theano's random streams that Lasagne uses. In a
+    comparison they give what the original drew.
+    """
 
     training: bool
 
-    def keep_mask(self, shape: tuple[int, ...], keep: float) -> Array:
-        """Return this layer's next mask of ones (probability ``keep``) and zeros."""
+    def binomial(self, shape: tuple[int, ...], p: float) -> Array:
+        """Return this layer's next sample of ones (probability ``p``) and zeros."""
+        ...
+
+    def normal(self, shape: tuple[int, ...], std: float) -> Array:
+        """Return this layer's next sample of a normal distribution around 0."""
+        ...
+
+    def uniform(self, shape: tuple[int, ...], low: float, high: float) -> Array:
+        """Return this layer's next sample from between two bounds."""
         ...
 
     def update(self, param: str, value: Array) -> None:

@@ -75,9 +75,9 @@ def test_old_paths_of_lasagnes_classes(kind):
 
 
 def test_refused_classes_moved_too():
-    reason = registry.refusal_of("lasagne.layers.noise.GaussianNoiseLayer")
+    reason = registry.refusal_of("lasagne.layers.corrmm.MMLayer")
     assert reason is not None
-    assert registry.refusal_of("nntools.layers.base.GaussianNoiseLayer") == reason
+    assert registry.refusal_of("nntools.layers.base.MMLayer") == reason
 
 
 @pytest.mark.parametrize("kind", ("__main__.DenseLayer", "mylab.DenseLayer", "DenseLayer"))

@@ -1,8 +1,9 @@
-"""DropoutLayer, mirroring ``lasagne.layers.noise``.
+"""DropoutLayer and GaussianNoiseLayer, mirroring ``lasagne.layers.noise``.
 
 Training mode: ``x / (1 - p) * mask`` with a mask of zeros (probability p) and
-ones, of size 1 along ``shared_axes``; without the division if ``rescale`` is
-off. Inference: x, whatever ``rescale`` says.
+ones, of size 1 along ``shared_axes``, without the division if ``rescale`` is
+off; and ``x + noise``, normally distributed around 0 with standard deviation
+``sigma``. Inference: x, whatever ``rescale`` says.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lasport.layers.values import boolean, integers, number
-from lasport.operations import Dropout
+from lasport.operations import AddNoise, Dropout
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
+
+# --- DropoutLayer
 
 
 def read_rate(value: object) -> float:
@@ -41,7 +44,7 @@ class DropoutAttributes:
         return tuple(axis for axis in range(rank) if axis in counted)
 
 
-def output_shape(a: DropoutAttributes, inputs: Sequence[Shape]) -> Shape:
+def output_shape(a: object, inputs: Sequence[Shape]) -> Shape:
     """Unchanged."""
     return inputs[0]
 
@@ -56,7 +59,7 @@ def reference(
     keep = 1 - a.p
     shared = a.shared(x.ndim)
     shape = tuple(1 if axis in shared else size for axis, size in enumerate(x.shape))
-    mask = run.keep_mask(shape, keep).astype(x.dtype)
+    mask = run.binomial(shape, keep).astype(x.dtype)
     return np.multiply(x / keep if a.rescale else x, mask)
 
 
@@ -80,4 +83,53 @@ register(
         translate=translate,
     ),
     kinds=["lasagne.layers.noise.DropoutLayer"],
+)
+
+# --- GaussianNoiseLayer
+
+
+def read_deviation(value: object) -> float:
+    """Read ``sigma``, a number whose sign makes no difference."""
+    sigma = abs(number(value))
+    if not sigma < np.inf:
+        raise ValueError(f"a standard deviation was expected, not {sigma:g}")
+    return sigma
+
+
+@dataclass(frozen=True, kw_only=True)
+class GaussianNoiseAttributes:
+    """Instance attributes of a GaussianNoiseLayer."""
+
+    sigma: float = attribute(read_deviation)
+
+
+def gaussian_reference(
+    a: GaussianNoiseAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
+) -> Array:
+    """Add noise in training mode."""
+    (x,) = inputs
+    if not run.training or a.sigma == 0:
+        return x
+    return np.add(x, run.normal(x.shape, a.sigma).astype(x.dtype))
+
+
+def translate_gaussian(
+    a: GaussianNoiseAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
+) -> Value:
+    """One step; none where nothing is added."""
+    (x,) = inputs
+    if a.sigma == 0:
+        return x
+    return builder.add(AddNoise(sigma=a.sigma), (x,), x.shape)
+
+
+register(
+    Family(
+        attributes=GaussianNoiseAttributes,
+        params=(),
+        output_shape=output_shape,
+        reference=gaussian_reference,
+        translate=translate_gaussian,
+    ),
+    kinds=["lasagne.layers.noise.GaussianNoiseLayer"],
 )

@@ -19,7 +19,7 @@ from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 
-__all__ = ["Nonlinearity", "apply", "compute", "read"]
+__all__ = ["Nonlinearity", "apply", "compute", "leaky", "read"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ def _softmax(x: Array) -> Array:
     return normalized
 
 
-def _leaky(x: Array, leakiness: float) -> Array:
+def leaky(x: Array, leakiness: float | Array) -> Array:
+    """Apply leaky rectification; slopes may differ from entry to entry."""
     return np.add(0.5 * (1 + leakiness) * x, 0.5 * (1 - leakiness) * np.abs(x))
 
 
@@ -66,7 +67,7 @@ FORMULAS: Mapping[str, Callable[..., Array]] = {
     "tanh": np.tanh,
     "scaled_tanh": lambda x, scale_in, scale_out: np.tanh(x * scale_in) * scale_out,
     "rectify": lambda x: 0.5 * (x + np.abs(x)),
-    "leaky_rectify": _leaky,
+    "leaky_rectify": leaky,
     "elu": _elu,
     "selu": lambda x, scale, scale_neg: scale * np.where(x > 0, x, scale_neg * _elu(x)),
     "softplus": lambda x: np.logaddexp(x, np.zeros((), x.dtype)),

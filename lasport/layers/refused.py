@@ -22,14 +22,12 @@ refuse(
 )
 
 for _what, _kinds in {
-    "Gaussian noise": ["noise.GaussianNoiseLayer"],
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
     ],
-    "expressions, inverses, random rectifiers and spatial transformers": [
+    "expressions, inverses and spatial transformers": [
         "special.ExpressionLayer",
         "special.InverseLayer",
-        "special.RandomizedRectifierLayer",
         "special.TPSTransformerLayer",
         "special.TransformerLayer",
     ],

@@ -11,7 +11,6 @@ from lasport.operations.base import Operation, product
 from lasport.operations.elementwise import (
     Activation,
     BatchNorm,
-    Dropout,
     NormalizeResponse,
     ParametricRectifier,
     Rescale,
@@ -21,6 +20,7 @@ from lasport.operations.elementwise import (
 )
 from lasport.operations.linear import Conv, ConvTranspose, Dense, Embed, LocallyConnected
 from lasport.operations.merging import Autocrop, Combine, Concat
+from lasport.operations.noise import AddNoise, Dropout, Noise, RandomRectify
 from lasport.operations.own import Own, OwnCall
 from lasport.operations.pooling import (
     GlobalReduce,
@@ -37,6 +37,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "Activation",
+    "AddNoise",
     "Autocrop",
     "BatchNorm",
     "Combine",
@@ -55,6 +56,7 @@ __all__ = [
     "Input",
     "LocallyConnected",
     "Loop",
+    "Noise",
     "NormalizeResponse",
     "Operation",
     "Own",
@@ -65,6 +67,7 @@ __all__ = [
     "Pool",
     "PoolFeatures",
     "PyramidPool",
+    "RandomRectify",
     "Recurrence",
     "Rescale",
     "Reshape",

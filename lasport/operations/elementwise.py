@@ -12,7 +12,6 @@ from lasport.weights import Weight
 __all__ = [
     "Activation",
     "BatchNorm",
-    "Dropout",
     "NormalizeResponse",
     "ParametricRectifier",
     "Rescale",
@@ -28,29 +27,6 @@ class Activation(Operation):
 
     function: str
     constants: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Dropout(Operation):
-    """Multiply by a random mask in training mode.
-
-    Attributes
-    ----------
-    rate : float
-        Probability of a zero.
-    rescale : bool
-        Divide what is kept by ``1 - rate``.
-    shared_axes : tuple of int
-        Axes along which the mask has size 1.
-    """
-
-    rate: float
-    rescale: bool
-    shared_axes: tuple[int, ...]
-
-    def arranged(self, layout: Layout) -> Operation:
-        """Return the dropout with physical shared axes."""
-        return replace(self, shared_axes=physical_axes(layout, self.shared_axes))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

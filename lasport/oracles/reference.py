@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import DTypeLike
 from lasport.errors import ComparisonError
 from lasport.layers.input import InputAttributes
 from lasport.layers.recurrence import RecurrenceAttributes
+from lasport.oracles.layer_run import LayerRun
 from lasport.oracles.probe import FORMAT, GRID, choose_input_shapes, draw_mask, draw_values
 from lasport.oracles.record import NO_THEANO, Record
 from lasport.registry import require_family
@@ -46,34 +47,6 @@ class ForwardPass:
     masks: dict[int, list[Array]]
 
 
-@dataclass
-class _LayerRun:
-    """One layer's part in a pass: it hands out masks and takes updates."""
-
-    training: bool
-    rng: np.random.RandomState
-    given: Sequence[Array] | None
-    drawn: list[Array] = field(default_factory=list)
-    updates: dict[str, Array] = field(default_factory=dict)
-
-    def keep_mask(self, shape: tuple[int, ...], keep: float) -> Array:
-        """Return the next recorded mask, or draw one."""
-        if self.given is None:
-            mask: Array = (self.rng.uniform(size=shape) < keep).astype(np.float64)
-        elif len(self.drawn) >= len(self.given):
-            raise ComparisonError("the record holds fewer masks than the layer draws")
-        else:
-            mask = self.given[len(self.drawn)]
-        if mask.shape != shape:
-            raise ComparisonError(f"a mask of {mask.shape} was recorded where {shape} is drawn")
-        self.drawn.append(mask)
-        return mask
-
-    def update(self, param: str, value: Array) -> None:
-        """Remember a parameter's new value."""
-        self.updates[param] = value
-
-
 def run_reference(
     network: Network,
     inputs: Sequence[Array],
@@ -93,8 +66,8 @@ def run_reference(
     inputs : sequence of ndarray
         One per input layer, in Lasagne's axis order.
     training : bool
-        Whether dropout drops and batch normalization uses and averages the
-        batch's statistics (Lasagne's ``deterministic=False``).
+        Whether stochastic layers draw and batch normalization uses and averages
+        the batch's statistics (Lasagne's ``deterministic=False``).
     dtype : dtype
         What to compute in.
     params : sequence of ndarray, optional
@@ -103,7 +76,7 @@ def run_reference(
         What stochastic layers shall draw, by layer index; otherwise they draw
         from ``seed``.
     seed : int
-        Seeds the masks.
+        Seeds what they draw.
 
     Returns
     -------
@@ -112,7 +85,7 @@ def run_reference(
     Raises
     ------
     ComparisonError
-        If inputs or masks do not fit the network.
+        If inputs or what was drawn do not fit the network.
     """
     _check_inputs(network, inputs)
     owned = [param for _, param in network.owned_params()]
@@ -124,7 +97,7 @@ def run_reference(
     fed = dict(zip(network.inputs, inputs, strict=True))
     for index, layer in enumerate(network.layers):
         given = None if masks is None else masks.get(index, ())
-        run = _LayerRun(training, np.random.RandomState(seed + index + 1), given)
+        run = LayerRun(training, np.random.RandomState(seed + index + 1), given)
         arrays = [outputs[name] for name in layer.incoming] or [_cast(fed[layer.name], dtype)]
         own = {name: _cast(current[id(p.value)], dtype) for name, p in layer.params.items()}
         outputs[layer.name] = _compute(layer, own, arrays, run)
@@ -140,7 +113,7 @@ def run_reference(
 
 
 def _compute(
-    layer: Layer, params: Mapping[str, Array], inputs: Sequence[Array], run: _LayerRun
+    layer: Layer, params: Mapping[str, Array], inputs: Sequence[Array], run: LayerRun
 ) -> Array:
     family = require_family(layer)
     if not family.has_reference:
@@ -238,7 +211,7 @@ def reference_record(
         One per input layer; drawn from ``seed`` if missing. The batches of the
         training passes are always drawn.
     seed : int
-        Seeds inputs, batches, cotangents and masks.
+        Seeds inputs, batches, cotangents and what stochastic layers draw.
     passes : int
         Number of training passes.
     dtype : dtype
@@ -262,7 +235,7 @@ def reference_record(
         _store(arrays, f"{mode}/layers", forward.layers)
         _store(arrays, f"{mode}/outputs", [forward.layers[k] for k in outputs])
         for k, masks in forward.masks.items():
-            _store(arrays, f"{mode}/masks/{k}", masks)
+            _store(arrays, f"{mode}/masks/{k}", [_cast(mask, dtype) for mask in masks])
     values = [param.value for _, param in owned]
     for number, batch in enumerate(batches, 1):
         forward = run_reference(
@@ -272,7 +245,7 @@ def reference_record(
         _store(arrays, f"batches/{number}", [_cast(x, dtype) for x in batch])
         _store(arrays, f"training/params/{number}", values)
         for k, masks in forward.masks.items():
-            _store(arrays, f"passes/{number}/masks/{k}", masks)
+            _store(arrays, f"passes/{number}/masks/{k}", [_cast(mask, dtype) for mask in masks])
     rng = np.random.RandomState(seed)
     shapes = [arrays[f"inference/outputs/{j}"].shape for j in range(len(outputs))]
     _store(arrays, "cotangents", [rng.standard_normal(shape).astype(dtype) for shape in shapes])

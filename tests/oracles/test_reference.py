@@ -109,9 +109,9 @@ def test_a_batch_size_may_be_another():
 
 
 MASKS = (
-    ({}, "the record holds fewer masks than the layer draws"),
-    ({1: []}, "the record holds fewer masks than the layer draws"),
-    ({1: [np.ones((2, 2))]}, r"a mask of \(2, 2\) was recorded where \(2, 3\) is drawn"),
+    ({}, "fewer samples were recorded than the layer draws"),
+    ({1: []}, "fewer samples were recorded than the layer draws"),
+    ({1: [np.ones((2, 2))]}, r"a sample of \(2, 2\) was recorded where \(2, 3\) is drawn"),
 )
 
 

@@ -16,6 +16,7 @@ from lasport.targets.keras_calls import (
     keras_calls,
     linear,
     merging,
+    noise,
     own,
     pooling,
     recurrent,
@@ -39,7 +40,17 @@ def test_every_operation_has_one_mapping():
     final = {k for k in kinds if issubclass(k, operations.Operation) and not k.__subclasses__()}
     mapped = [
         kind
-        for module in (axes, elementwise, linear, merging, own, pooling, recurrent, shaping)
+        for module in (
+            axes,
+            elementwise,
+            linear,
+            merging,
+            noise,
+            own,
+            pooling,
+            recurrent,
+            shaping,
+        )
         for kind in module.MAPPINGS
     ]
     assert len(mapped) == len(set(mapped))

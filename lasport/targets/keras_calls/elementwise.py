@@ -5,7 +5,6 @@ from __future__ import annotations
 from lasport.operations import (
     Activation,
     BatchNorm,
-    Dropout,
     NormalizeResponse,
     ParametricRectifier,
     Rescale,
@@ -49,18 +48,6 @@ def _activation(op: Activation, context: Context) -> list[Made]:
     if op.constants:
         arguments["constants"] = dict(op.constants)
     return [Made("lasport.keras_layers.Nonlinearity", arguments)]
-
-
-def _dropout(op: Dropout, context: Context) -> list[Made]:
-    arguments: dict[str, object] = {"rate": op.rate}
-    if not op.rescale:
-        if op.shared_axes:
-            arguments["shared_axes"] = op.shared_axes
-        return [Made("lasport.keras_layers.UnscaledDropout", arguments)]
-    if op.shared_axes:
-        shape = tuple(1 if axis in op.shared_axes else None for axis in range(context.rank))
-        arguments["noise_shape"] = shape
-    return [Made("keras.layers.Dropout", arguments)]
 
 
 def _batch_norm(op: BatchNorm, context: Context) -> list[Made]:
@@ -127,7 +114,6 @@ def _normalize_response(op: NormalizeResponse, context: Context) -> list[Made]:
 MAPPINGS: Mappings = {
     Activation: _activation,
     BatchNorm: _batch_norm,
-    Dropout: _dropout,
     NormalizeResponse: _normalize_response,
     ParametricRectifier: _parametric_rectifier,
     Rescale: _rescale,
