@@ -42,11 +42,13 @@ print(json.dumps(blocked))
 # Modules that import a framework at module level, and why they may.
 NEED_A_FRAMEWORK = {
     "lasport.keras_layers": "defines subclasses of keras.layers.Layer",
+    "lasport.targets.given_noise": "defines subclasses of keras.layers.Layer",
+    "lasport.targets.keras_copy": "copies keras models for the comparison",
     "lasport.targets.keras_file": "saves and loads keras models",
     "lasport.targets.keras_model": "builds the keras.Model",
     "lasport.targets.keras_own": "makes the Keras layers of users",
     "lasport.targets.keras_port": "runs keras models for the comparison",
-    "lasport.targets.keras_session": "copies keras models for the comparison",
+    "lasport.targets.keras_session": "runs copies of keras models for the comparison",
 }
 
 WITHOUT_FRAMEWORK = {

@@ -1,39 +1,34 @@
 """A running copy of a port's Keras model, in a float type and with noise of the caller's choice.
 
-The copy has the model's layers and weights; its stochastic layers multiply by
-given masks, so that both sides of a comparison drop the same entries.
+The copy has the model's layers and weights; its stochastic layers take given
+samples, so that both sides of a comparison draw the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
 from lasport.errors import ComparisonError
-from lasport.keras_layers import Nonlinearity, Pooling, UnscaledDropout
-from lasport.layers.noise import DropoutAttributes
-from lasport.layers.normalization import BatchNormAttributes
 from lasport.layout import Layout, channels_last, lasagne_order
-from lasport.operations import BatchNorm
-from lasport.passes import DataFormat
+from lasport.operations import BatchNorm, Noise
+from lasport.passes import DataFormat, lower
+from lasport.plan import Step
 from lasport.spec import Array
-from lasport.targets.keras_calls import Calls
-from lasport.targets.keras_model import value_of, variable_of
-from lasport.weights import InvStdToVariance, Stack, Weight, inv_std_to_variance
+from lasport.targets.given_noise import hand_out, noise_states
+from lasport.targets.keras_copy import ModelCopy, single, weights_of
+from lasport.targets.keras_model import value_of
+from lasport.translate import translate
+from lasport.weights import InvStdToVariance, Weight
 
 if TYPE_CHECKING:
     from lasport.targets.keras_port import KerasPort
 
 __all__ = ["Activity", "Session", "image_layout", "single"]
-
-Item = TypeVar("Item")
-STOCK_POOLS_3D = (keras.layers.AveragePooling3D, keras.layers.MaxPooling3D)
-# So many units in the last place may be lost where somebody computes a variance from inv_std.
-FEW = 4
 
 
 @dataclass(frozen=True)
@@ -58,12 +53,10 @@ class Session:
     def __init__(self, port: KerasPort, dtype: str) -> None:
         self.port = port
         self.dtype = dtype
-        self.masked: dict[str, _MaskedDropout] = {}
-        self.shown: dict[str, keras.KerasTensor] = {}
-        self.model = self._copy_structure()
-        self._copy_weights()
-        self.names = sorted(self.shown)
-        shown = [self.shown[name] for name in self.names]
+        copy = ModelCopy.of(port, dtype)
+        self.model, self.noise = copy.model, copy.noise
+        self.names = sorted(copy.shown)
+        shown = [copy.shown[name] for name in self.names]
         self.all = keras.Model(single(self.model.inputs), [self.model.outputs, shown])
 
     def run(
@@ -83,15 +76,17 @@ class Session:
         Raises
         ------
         ComparisonError
-            If masks and stochastic layers do not correspond.
+            If what was drawn and the model's stochastic layers do not correspond.
         """
-        self._hand_out(masks if training else {}, training)
+        for layer in self.noise.values():
+            layer.release()
+        mismatch = self._hand_out(masks) if training else None
+        before = noise_states(self.model)
         dtypes = [self.dtype if x.dtype.kind == "f" else x.dtype.name for x in inputs]
         physical = self.port.tensors(inputs, dtypes)
         outputs, shown = self.all(single(physical), training=training)
-        for layer in self.masked.values():
-            if layer.problem is not None:
-                raise ComparisonError(layer.problem)
+        own = [name for name, state in noise_states(self.model).items() if state != before[name]]
+        self._refuse(own, mismatch)
         values = dict(zip(self.names, map(np.asarray, shown), strict=True))
         layouts = self.port.output_layouts
         return Activity(
@@ -104,7 +99,7 @@ class Session:
         if self.port.calls is None:
             return None
         found: dict[int, Array] = {}
-        for name, attribute, weight in _weights(self.port.calls):
+        for name, attribute, weight in weights_of(self.port.calls):
             for part, piece in weight.split(value_of(self.model, name, attribute)):
                 # A wrong port may hold a negative variance: NaN, which the comparison reports.
                 with np.errstate(invalid="ignore", divide="ignore"):
@@ -123,7 +118,7 @@ class Session:
             for step in self.port.calls.plan.steps
             if isinstance(step.operation, BatchNorm)
         }
-        for name, attribute, weight in _weights(self.port.calls):
+        for name, attribute, weight in weights_of(self.port.calls):
             if attribute == "moving_variance" and isinstance(weight, Weight):
                 array = value_of(self.model, name, attribute)
                 for conversion in reversed(weight.conversions):
@@ -132,117 +127,40 @@ class Session:
                 variances[layers[name]] = array
         return variances
 
-    def _copy_structure(self) -> keras.Model:
-        original = self.port.model
-        inputs = [
-            keras.Input(
-                batch_shape=x.shape,
-                dtype=self.dtype if "float" in x.dtype else x.dtype,
-                name=x.name,
-            )
-            for x in original.inputs
-        ]
+    def _hand_out(self, masks: Mapping[str, Sequence[Array]]) -> str | None:
+        drawn = {name: samples for name, samples in masks.items() if samples}
+        return hand_out(self.port.network, self.noise, self._noise_steps(), drawn)
 
-        # A Lasagne layer that does nothing, such as dropout with p=0, shows what feeds it.
-        self.shown = {x.name: x for x in inputs}
+    def _noise_steps(self) -> dict[str, tuple[Step, Sequence[Layout]]]:
+        """Return the steps in which the net draws, by the stand-in that is in their place."""
+        calls, network = self.port.calls, self.port.network
+        plan = lower(translate(network), "channels_last") if calls is None else calls.plan
+        steps = [step for step in plan.steps if isinstance(step.operation, Noise)]
+        if calls is not None:
+            return {step.name: (step, [step.output.layout]) for step in steps}
+        # A foreign model's layers of a kind are taken to come in the order of the net's, and its
+        # images to lie channels last, also where they are flattened; unless the shape denies it.
+        steps.sort(key=lambda step: type(step.operation).__name__)
+        names = sorted(self.noise, key=lambda name: self.noise[name].meant.__name__)
+        if len(names) != len(steps):
+            names = [step.name for step in steps]
+        return {
+            name: (step, [step.output.layout, lasagne_order(len(step.output.shape))])
+            for name, step in zip(names, steps, strict=True)
+        }
 
-        def call(layer: keras.layers.Layer, *args: object, **kwargs: object) -> object:
-            result = layer(*args, **kwargs)
-            self.shown[layer.name] = result
-            return result
-
-        return keras.models.clone_model(
-            original,
-            input_tensors=single(inputs),
-            clone_function=self._clone,
-            call_function=call,
-        )
-
-    def _clone(self, layer: keras.layers.Layer) -> keras.layers.Layer:
-        if isinstance(layer, (keras.layers.Dropout, UnscaledDropout)):
-            self.masked[layer.name] = _MaskedDropout(layer, self.dtype)
-            return self.masked[layer.name]
-        if isinstance(layer, keras.layers.LeakyReLU) and self.dtype == "float64":
-            # TensorFlow keeps the slope in float32 even here.
-            constants = {"leakiness": float(layer.negative_slope)}
-            return Nonlinearity("leaky_rectify", constants, name=layer.name, dtype=self.dtype)
-        if isinstance(layer, STOCK_POOLS_3D) and self.dtype == "float64":
-            return _pooling(layer)
-        try:
-            return type(layer).from_config({**layer.get_config(), "dtype": self.dtype})
-        except (NotImplementedError, TypeError, ValueError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            kind = type(layer).__name__
-            raise ComparisonError(f"{layer.name} ({kind}) cannot be copied: {reason}") from error
-
-    def _copy_weights(self) -> None:
-        """Copy all variables; one that is a rounded parameter gets the parameter itself.
-
-        Float64 then judges the structure, not the rounding of what is stored.
-        """
-        pairs: list[tuple[keras.Variable, keras.Variable]] = []
-        for source, target in zip(self.port.model.layers, self.model.layers, strict=True):
-            if not isinstance(target, _MaskedDropout):
-                pairs += zip(source.variables, target.variables, strict=True)
-        for before, after in pairs:
-            after.assign(keras.ops.cast(before.value, after.dtype))
-        if self.dtype != "float64":
-            return
-        if self.port.calls is None:
-            self._copy_variances(pairs)
-            return
-        for name, attribute, weight in _weights(self.port.calls):
-            stored = value_of(self.port.model, name, attribute)
-            meant = weight.value
-            if stored.shape == meant.shape:
-                same = stored == meant.astype(stored.dtype)
-                unrounded = np.where(same, meant.astype(np.float64), stored)
-                variable_of(self.model, name, attribute).assign(unrounded)
-
-    def _copy_variances(self, pairs: Sequence[tuple[keras.Variable, keras.Variable]]) -> None:
-        """Do the same for the variances of a foreign port, which are rounded where weights are not.
-
-        Nobody knows their places, so whatever has a layer's very variances, up
-        to a few units in the last place, is taken for them.
-        """
-        for layer in self.port.network.layers:
-            if not isinstance(layer.attributes, BatchNormAttributes):
-                continue
-            inv_std = layer.params["inv_std"].value
-            rounded = inv_std.astype(self.port.weights_dtype)
-            meant = inv_std_to_variance(rounded, layer.attributes.epsilon)
-            for before, after in pairs:
-                stored = before.numpy()
-                if stored.shape == meant.shape and stored.dtype.kind == "f":
-                    unit = max(float(np.finfo(each.dtype).eps) for each in (stored, inv_std))
-                    if np.allclose(stored, meant, rtol=FEW * unit, atol=0):
-                        after.assign(meant)
-
-    def _hand_out(self, masks: Mapping[str, Sequence[Array]], training: bool) -> None:
-        """Give each dropout layer of the copy the mask of its Lasagne layer."""
-        for layer in self.masked.values():
-            layer.mask = None
-        if not training:
-            return
-        order = [layer.name for layer in self.model.layers if layer.name in self.masked]
-        drawn = {layer: arrays for layer, arrays in masks.items() if arrays}
-        # A foreign model's dropout layers are taken to come in the order of the net's.
-        sources, layouts = dict(zip(order, drawn, strict=False)), dict[str, Layout]()
-        if self.port.calls is not None:
-            steps = [step for step in self.port.calls.plan.steps if step.name in order]
-            sources = {step.name: step.layer for step in steps}
-            layouts = {step.layer: step.output.layout for step in steps}
-        if sorted(sources.values()) != sorted(drawn) or len(sources) != len(order):
+    def _refuse(self, own: Sequence[str], mismatch: str | None) -> None:
+        """Raise if what the copy computed says nothing: it drew otherwise than the net."""
+        if own:
             raise ComparisonError(
-                f"the net draws noise in {', '.join(drawn) or 'no layer'}, the model in "
-                f"{', '.join(order) or 'no layer'}"
+                f"{', '.join(own)} drew random numbers that no original can have drawn: only "
+                "Keras' Dropout, SpatialDropout and GaussianNoise and lasport's own layers can be "
+                "given what a net drew, and only in training mode"
             )
-        for name, source in sources.items():
-            if len(drawn[source]) != 1:
-                raise ComparisonError(f"{source} drew {len(drawn[source])} masks, {name} draws one")
-            mask = drawn[source][0]
-            layout = layouts.get(source) or image_layout(mask.ndim, "channels_last")
-            self.masked[name].take(layout.from_lasagne(mask), self.port.network[source].attributes)
+        problems = [mismatch, *(layer.problem for layer in self.noise.values())]
+        found = [problem for problem in problems if problem is not None]
+        if found:
+            raise ComparisonError("; ".join(found))
 
     def _lasagne_layers(self, values: Mapping[str, Array]) -> dict[str, Array]:
         if self.port.calls is None:
@@ -253,70 +171,6 @@ class Session:
             for name, value in layers.items()
             if results[value.id] in values
         }
-
-
-def _pooling(layer: keras.layers.Layer) -> Pooling:
-    """Return our layer in the place of one that TensorFlow cannot compute in float64 on a CPU."""
-    average = isinstance(layer, keras.layers.AveragePooling3D)
-    # Where lasport says 'same', nothing goes before the data: windows reach beyond the border.
-    return Pooling(
-        layer.pool_size,
-        layer.strides,
-        (0, 0, 0),
-        "average_exc_pad" if average else "max",
-        ignore_border=layer.padding == "valid",
-        name=layer.name,
-        dtype="float64",
-    )
-
-
-class _MaskedDropout(keras.layers.Layer):
-    """Stands in for a dropout layer: the same scaling, with a mask that is given."""
-
-    def __init__(self, layer: keras.layers.Layer, dtype: str) -> None:
-        super().__init__(name=layer.name, dtype=dtype)
-        self.rate = layer.rate
-        self.rescales = isinstance(layer, keras.layers.Dropout)
-        shared = set() if self.rescales else {int(axis) for axis in layer.shared_axes}
-        noise_shape = getattr(layer, "noise_shape", None) or ()
-        self.shared = shared | {axis for axis, size in enumerate(noise_shape) if size == 1}
-        self.mask: Array | None = None
-        self.problem: str | None = None
-
-    def take(self, mask: Array, attributes: object) -> None:
-        """Multiply by this mask from now on, which a Lasagne layer with these attributes drew."""
-        self.mask = mask
-        self.problem = None
-        # The mask says nothing about the rate, and without rescaling the outputs do not either.
-        rate = attributes.p if isinstance(attributes, DropoutAttributes) else self.rate
-        if not self.rescales and not np.isclose(self.rate, rate, rtol=1e-6, atol=0):
-            raise ComparisonError(f"{self.name} drops {self.rate:g} of it, the net {rate:g}")
-
-    def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
-        if not training or self.mask is None:
-            return inputs
-        rank = len(inputs.shape)
-        shared = {axis % rank for axis in self.shared}
-        shape = tuple(1 if axis in shared else size for axis, size in enumerate(inputs.shape))
-        if shape != self.mask.shape:
-            # Not raised here: Keras would wrap it in a page of advice.
-            self.problem = f"{self.name} draws a mask of {shape}, the net one of {self.mask.shape}"
-            return inputs
-        scale = 1 / (1 - self.rate) if self.rescales else 1.0
-        # In float64: a mask of a float32 record would round the scale.
-        mask = np.multiply(self.mask, scale, dtype=np.float64)
-        return inputs * keras.ops.convert_to_tensor(mask, dtype=self.compute_dtype)
-
-
-def _weights(calls: Calls) -> list[tuple[str, str, Weight | Stack]]:
-    return [
-        (call.name, name, weight) for call in calls.calls for name, weight in call.weights.items()
-    ]
-
-
-def single(items: list[Item]) -> Item | list[Item]:
-    """Return the only item, or all of them, as Keras takes inputs and gives outputs."""
-    return items[0] if len(items) == 1 else items
 
 
 def image_layout(rank: int, data_format: DataFormat) -> Layout:

@@ -224,7 +224,9 @@ def test_a_record_without_masks_is_a_failure():
     (key,) = (key for key in case.record.arrays if key.startswith("training/masks/"))
     report = verify(case.network, oracle=edited(case.record, **{key.replace("/", "__"): None}))
     assert not report.ok
-    assert any("fewer masks than the layer draws" in problem for problem in report.problems)
+    assert any(
+        "fewer samples were recorded than the layer draws" in problem for problem in report.problems
+    )
 
 
 def test_a_mask_of_another_shape_is_a_failure():
@@ -232,7 +234,7 @@ def test_a_mask_of_another_shape_is_a_failure():
     (key,) = (key for key in case.record.arrays if key.startswith("training/masks/"))
     narrow = case.record.arrays[key][:, :, :1]
     report = verify(case.network, oracle=edited(case.record, **{key.replace("/", "__"): narrow}))
-    assert any("a mask of" in problem for problem in report.problems)
+    assert any("a sample of" in problem for problem in report.problems)
 
 
 def test_more_masks_than_a_layer_draws_are_a_failure():
@@ -240,7 +242,8 @@ def test_more_masks_than_a_layer_draws_are_a_failure():
     (key,) = (key for key in case.record.arrays if key.startswith("training/masks/"))
     second = key.replace("/", "__")[:-1] + "1"
     report = verify(case.network, oracle=edited(case.record, **{second: case.record.arrays[key]}))
-    assert report.problems == ("drop drew 2 masks, drop draws one",)
+    twice = "drop (DropoutLayer), drop (DropoutLayer)"
+    assert report.problems == (f"the net draws noise in {twice}, the model in drop (Dropout)",)
 
 
 # --- what was compared too little
