@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.compare import (
+    mutants_of_noise,
     mutants_of_normalization,
     mutants_of_sequences,
     mutants_of_special,
@@ -19,7 +20,8 @@ TOPICS = {
     "batch norm": mutants_of_normalization.NORMALIZATION,
     "geometry": mutants_of_structure.GEOMETRY,
     "functions": mutants_of_structure.FUNCTIONS,
-    "dropout": mutants_of_structure.DROPOUT,
+    "dropout": mutants_of_noise.DROPOUT,
+    "noise": mutants_of_noise.NOISE,
     "wiring": mutants_of_structure.WIRING,
     "sequences": mutants_of_sequences.SEQUENCES,
     "volumes and others": mutants_of_sequences.VOLUMES,

@@ -1,4 +1,4 @@
-"""Ports whose geometry, functions, dropout or wiring is wrong."""
+"""Ports whose geometry, functions or wiring is wrong."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.compare.edits import arguments, become, behind, fed_by, renamed
-from tests.compare.mutant import INFER, OUT, TRAIN, A, D, F, Mutant, N, P, R, T, V, called, foreign
+from tests.compare.mutant import INFER, OUT, A, D, F, Mutant, P, R, T, V, foreign
 
 
 def patched(layer: str) -> Callable[[Any], Any]:
@@ -119,38 +119,6 @@ FUNCTIONS = {
         lambda calls: behind("prob", "keras.layers.Softmax", axis=0)(
             arguments("prob", activation="linear")(calls)
         ),
-    ),
-}
-
-DROPOUT = {
-    "rate off": Mutant(D, f"{TRAIN}/drop", arguments("drop", rate=0.3)),
-    "what is kept for what is dropped": Mutant(D, f"{TRAIN}/drop", arguments("drop", rate=0.75)),
-    "not rescaled": foreign(
-        D,
-        "training/outputs/prob",
-        become("drop", "lasport.keras_layers.UnscaledDropout", rate=0.25),
-    ),
-    "rescaled though it should not": foreign(
-        N, "training/outputs/out", become("drop", "keras.layers.Dropout", rate=0.5)
-    ),
-    "rate off where nothing is rescaled": Mutant(
-        N, "drop drops 0.4 of it, the net 0.5", arguments("drop", rate=0.4)
-    ),
-    "missing": foreign(
-        D,
-        "the model in no layer",
-        become("drop", "keras.layers.Activation", activation="linear"),
-    ),
-    "channels dropped pixel by pixel": Mutant(
-        N, "dropout_2 draws a mask of", arguments("dropout_2", noise_shape=None)
-    ),
-    "pixels dropped in place of channels": Mutant(
-        N,
-        "dropout_2 draws a mask of",
-        arguments("dropout_2", noise_shape=(None, None, None, 1)),
-    ),
-    "active in inference mode": Mutant(
-        D, "inference/model/prob", remake=called("drop", training=True)
     ),
 }
 

@@ -63,6 +63,12 @@ MISREAD = {
     "dropout rate": ("dropout_p_0_2", "layer", {"p": 0.25}),
     "rescale": ("dropout_no_rescale", "layer", {"rescale": True}),
     "shared axes of dropout": ("dropout_shared_2_3", "layer", {"shared_axes": ()}),
+    "sigma": ("gaussian_sigma_2_5", "layer", {"sigma": 1.0}),
+    "strong sigma": ("gaussian_images", "layer", {"sigma": 1.0}),
+    "lower slope": ("rrelu_bounds", "layer", {"lower": 0.3}),
+    "upper slope": ("rrelu_default", "layer", {"upper": 0.9}),
+    "slopes closer to each other": ("rrelu_nothing_shared", "layer", {"lower": 0.4, "upper": 0.7}),
+    "shared axes of slopes": ("rrelu_axes_0_2", "layer", {"shared_axes": (0, 3)}),
     "coefficients": ("sum_coeffs", "layer", {"coeffs": (1.0, 1.0)}),
     "cropping": ("concat_cropped_upper", "layer", {"cropping": (None, None, "lower", "lower")}),
     "width of padding": ("pad_asymmetric", "layer", {"width": ((1, 1), (1, 1))}),
@@ -139,12 +145,44 @@ def averages_in_training(a: Any, params: Any, inputs: Any, run: Any) -> Array:
 
 def scaled_by_keep(a: Any, params: Any, inputs: Any, run: Any) -> Array:
     (x,) = inputs
-    return x * run.keep_mask(x.shape, 1 - a.p) * (1 - a.p) if run.training else x
+    return x * run.binomial(x.shape, 1 - a.p) * (1 - a.p) if run.training else x
 
 
 def rescaled_in_inference(a: Any, params: Any, inputs: Any, run: Any) -> Array:
     (x,) = inputs
-    return x * run.keep_mask(x.shape, 1 - a.p) if run.training else x * (1 - a.p)
+    return x * run.binomial(x.shape, 1 - a.p) if run.training else x * (1 - a.p)
+
+
+def noise_in_inference(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    return np.asarray(x + run.normal(x.shape, a.sigma))
+
+
+def noise_multiplied(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    return x * (1 + run.normal(x.shape, a.sigma)) if run.training else x
+
+
+def noise_missing(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    return np.asarray(x)
+
+
+def slopes_in_inference(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    return np.where(x > 0, x, run.uniform((1, *x.shape[1:]), a.lower, a.upper) * x)
+
+
+def mean_slope_in_training(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    return np.where(x > 0, x, (a.lower + a.upper) / 2 * x)
+
+
+def slopes_of_what_is_positive(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    (x,) = inputs
+    mean = np.array((a.lower + a.upper) / 2)
+    slope = run.uniform((1, *x.shape[1:]), a.lower, a.upper) if run.training else mean
+    return np.where(x < 0, x, slope * x)
 
 
 def softmax_over_the_batch(a: Any, params: Any, inputs: Any, run: Any) -> Array:
@@ -174,6 +212,12 @@ WRONG_FORMULAS: dict[str, tuple[str, Formula]] = {
     "averages used in training mode": ("batchnorm_2d", averages_in_training),
     "dropout scaled the other way": ("dropout_p_0_2", scaled_by_keep),
     "dropout rescaled in inference mode": ("dropout_p_0_2", rescaled_in_inference),
+    "noise added in inference mode": ("gaussian_default", noise_in_inference),
+    "noise multiplied": ("gaussian_default", noise_multiplied),
+    "noise missing": ("gaussian_default", noise_missing),
+    "slopes drawn in inference mode": ("rrelu_default", slopes_in_inference),
+    "mean slope in training mode": ("rrelu_default", mean_slope_in_training),
+    "slopes of what is positive": ("rrelu_default", slopes_of_what_is_positive),
     "softmax over the batch": ("nonlinearity_softmax", softmax_over_the_batch),
     "slope above 0": ("prelu_auto_4d", slope_above_0),
     "dense rows channels last": ("dense_on_images", rows_channels_last),

@@ -17,6 +17,7 @@ from conv_families import CONV_FAMILIES
 from embedding_families import EMBEDDING_FAMILIES
 from families import FAMILIES
 from nets import NETS
+from noise_families import NOISE_FAMILIES
 from normalization_families import NORMALIZATION_FAMILIES
 from pooling_families import POOLING_FAMILIES
 from recurrent_families import RECURRENT_FAMILIES
@@ -56,6 +57,7 @@ def collect_cases():
         + EMBEDDING_FAMILIES
         + SPECIAL_FAMILIES
         + NORMALIZATION_FAMILIES
+        + NOISE_FAMILIES
         for name, options, pins in table
     ] + [
         ("net_" + name, "nets", builder, {}, pins, dict(settings, passes=5))

@@ -260,6 +260,53 @@ def fully_convolutional():
     return nonlinear(net, softmax)
 
 
+def noisy():
+    """Noise of every kind between convolution and dense layers, before and behind flattening."""
+    from lasagne.layers import (
+        Conv2DLayer,
+        DenseLayer,
+        FlattenLayer,
+        GaussianNoiseLayer,
+        InputLayer,
+        MaxPool2DLayer,
+        batch_norm,
+        dropout,
+        dropout_channels,
+        rrelu,
+    )
+    from lasagne.nonlinearities import softmax
+
+    net = GaussianNoiseLayer(InputLayer((None, 1, 4, 2), name="input"), sigma=0.2, name="jitter")
+    net = rrelu(batch_norm(Conv2DLayer(net, 3, 3, pad=1, name="conv")), name="rrelu")
+    net = dropout_channels(MaxPool2DLayer(net, 2, name="pool"), p=0.4, name="channels")
+    net = GaussianNoiseLayer(FlattenLayer(net, name="flat"), sigma=1.5, name="shaken")
+    net = dropout(rrelu(net, lower=0.1, upper=0.4, name="slopes"), p=0.25, name="drop")
+    net = rrelu(DenseLayer(net, 8, name="hidden"), shared_axes=(), name="hidden_rrelu")
+    return DenseLayer(net, 7, nonlinearity=softmax, name="prob")
+
+
+def noisy_sequences():
+    """Noise in front of and behind a recurrent layer, in two branches."""
+    from lasagne.layers import (
+        ConcatLayer,
+        DenseLayer,
+        GaussianNoiseLayer,
+        InputLayer,
+        RandomizedRectifierLayer,
+        RecurrentLayer,
+        dropout,
+    )
+    from lasagne.nonlinearities import tanh
+
+    source = InputLayer((None, 4, 3), name="input")
+    net = GaussianNoiseLayer(source, sigma=0.3, name="jitter")
+    net = RecurrentLayer(net, 2, nonlinearity=tanh, name="states")
+    net = RandomizedRectifierLayer(net, lower=-0.2, upper=0.1, name="rrelu")
+    other = GaussianNoiseLayer(dropout(source, shared_axes=(1,), name="drop"), name="shaken")
+    net = ConcatLayer([net, other], axis=2, name="both")
+    return DenseLayer(net, 6, num_leading_axes=2, nonlinearity=None, name="out")
+
+
 def nonlinear(net, function):
     """Return a layer that applies a function."""
     from lasagne.layers import NonlinearityLayer
@@ -297,6 +344,8 @@ NETS = [
     ("fixed_batch", fixed_batch, "a fixed batch size, statistics per column", {}),
     ("digits", digits, "the demo net in miniature", {"container": "dict"}),
     ("dropout_before_batchnorm", dropout_before_batchnorm, "masks move the running averages", {}),
+    ("noisy", noisy, "noise of every kind in images", {}),
+    ("noisy_sequences", noisy_sequences, "noise of every kind in sequences", {}),
     ("shared_weights", shared_weights, "parameters that two layers share", {}),
     ("fully_convolutional", fully_convolutional, "open image sizes", {}),
     ("lenet_float32", lenet, "single precision", {"floatX": "float32"}),

@@ -39,6 +39,7 @@ FAMILIES = {
     "featurepool": 11,
     "featurewta": 4,
     "flatten": 3,
+    "gaussian": 8,
     "globalpool": 7,
     "gru": 11,
     "input": 2,
@@ -55,6 +56,7 @@ FAMILIES = {
     "pyramid": 11,
     "recurrent": 18,
     "reshape": 5,
+    "rrelu": 16,
     "scale": 3,
     "slice": 10,
     "ties": 8,
@@ -204,12 +206,70 @@ def cut_off(each: Record) -> set[tuple[int, str]]:
     return {(1, "hid_init"), (1, "cell_init")} if further else set()
 
 
-def test_masks_are_zeros_and_ones_that_change_from_pass_to_pass(each: Record) -> None:
-    for layer, masks in each.masks.items():
-        assert all(set(np.unique(mask)) == {0, 1} for mask in masks)
+def test_samples_change_from_pass_to_pass(each: Record) -> None:
+    for layer, samples in each.masks.items():
         passes = [each.pass_masks(p)[layer] for p in range(1, each.meta["passes"] + 1)]
-        draws = [tuple(mask.tobytes() for mask in drawn) for drawn in [masks, *passes]]
+        draws = [tuple(sample.tobytes() for sample in drawn) for drawn in [samples, *passes]]
         assert len(set(draws)) == len(draws)
+
+
+def drawn_by(kind: str) -> list[np.ndarray[Any, Any]]:
+    """Return everything that layers of a class drew in all records."""
+    return [
+        sample
+        for found in map(record, RECORDS)
+        for drawn in (found.masks, *map(found.pass_masks, range(1, found.meta["passes"] + 1)))
+        for layer, samples in drawn.items()
+        if found.meta["layers"][layer]["kind"] == kind
+        for sample in samples
+    ]
+
+
+def test_dropout_draws_zeros_and_ones() -> None:
+    assert all(
+        set(np.unique(mask)) == {0, 1} for mask in drawn_by("lasagne.layers.noise.DropoutLayer")
+    )
+
+
+def test_gaussian_noise_is_drawn_around_0() -> None:
+    for sample in drawn_by("lasagne.layers.noise.GaussianNoiseLayer"):
+        assert len(np.unique(sample)) == sample.size
+        assert abs(sample.mean()) < 5 * sample.std() / np.sqrt(sample.size)
+
+
+def test_every_layer_that_draws_is_one_of_three() -> None:
+    kinds = {
+        found.meta["layers"][layer]["kind"]
+        for found in map(record, RECORDS)
+        for layer in found.masks
+    }
+    assert kinds == {
+        "lasagne.layers.noise.DropoutLayer",
+        "lasagne.layers.noise.GaussianNoiseLayer",
+        "lasagne.layers.special.RandomizedRectifierLayer",
+    }
+
+
+# Case, sigma or bounds of its only layer.
+DEVIATIONS = [("gaussian_default", 0.1), ("gaussian_negative", 0.5), ("gaussian_sigma_2_5", 2.5)]
+BOUNDS = [("rrelu_nothing_shared", 0.3, 0.8), ("rrelu_bounds", 0, 1), ("rrelu_around_0", -0.5, 0.5)]
+
+
+@pytest.mark.parametrize(("name", "sigma"), DEVIATIONS)
+def test_gaussian_noise_is_as_strong_as_it_should_be(name: str, sigma: float) -> None:
+    (sample,) = record(name).masks[1]
+    assert abs(sample.std() / sigma - 1) < 5 / np.sqrt(2 * sample.size)
+    x, y = record(name).inputs[0], record(name).outputs("training")[0]
+    np.testing.assert_allclose(y, x + sample, rtol=1e-15)
+
+
+@pytest.mark.parametrize(("name", "lower", "upper"), BOUNDS)
+def test_slopes_lie_between_their_bounds(name: str, lower: float, upper: float) -> None:
+    (sample,) = record(name).masks[1]
+    assert lower < sample.min() < lower + 0.4 * (upper - lower)
+    assert upper - 0.4 * (upper - lower) < sample.max() < upper
+    x, y = record(name).inputs[0], record(name).outputs("training")[0]
+    np.testing.assert_allclose(y, np.where(x > 0, x, sample * x), rtol=1e-12)
 
 
 # Closed forms, so that a mistake in the probe itself would be seen. Parameters: beta, gamma, mean,
@@ -269,3 +329,12 @@ def test_ties_are_ties() -> None:
     assert zero.any()
     gradient, cotangent = found.input_grads("inference")[0], found.cotangents[0]
     np.testing.assert_array_equal(gradient[zero], cotangent[zero] / 2)
+
+
+def test_a_drawn_slope_counts_half_where_the_input_is_0() -> None:
+    found = record("ties_rrelu")
+    zero = found.inputs[0] == 0
+    assert zero.any()
+    expected = found.cotangents[0] * (1 + found.masks[1][0]) / 2
+    gradient = found.input_grads("training")[0]
+    np.testing.assert_allclose(gradient[zero], expected[zero], rtol=1e-12)

@@ -26,6 +26,8 @@ RECORDS = (
     "net_fixed_batch",
     "net_digits",
     "net_dropout_before_batchnorm",
+    "net_noisy",
+    "net_noisy_sequences",
     "net_fully_convolutional",
     "net_lenet_float32",
     "net_digits_float32",
