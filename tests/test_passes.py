@@ -63,6 +63,8 @@ COUNTS = {
     "pad_value": (0, 0),
     "bias_shared_0_2": (0, 0),
     "dropout_locations": (0, 0),
+    "net_noisy": (1, 0),
+    "net_noisy_sequences": (0, 0),
 }
 
 

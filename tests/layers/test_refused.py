@@ -18,8 +18,8 @@ REASONS = (
     ("special.InverseLayer", "does not translate expressions, inverses"),
     ("special.TransformerLayer", "and spatial transformers"),
     # Where they lived before 2015.
-    ("nntools.layers.base.RandomizedRectifierLayer", "random rectifiers"),
-    ("lasagne.layers.base.GaussianNoiseLayer", "does not translate Gaussian noise"),
+    ("nntools.layers.base.TPSTransformerLayer", "spatial transformers"),
+    ("lasagne.layers.base.MMLayer", "abstract base class"),
     ("__main__.DenseLayer", UNKNOWN.format(kind="__main__.DenseLayer")),
     ("lasagne.layers.dense.SparseLayer", UNKNOWN.format(kind="lasagne.layers.dense.SparseLayer")),
 )
