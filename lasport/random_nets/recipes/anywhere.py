@@ -25,6 +25,23 @@ def dropout(draw: Draw, shape: Shape) -> Options:
     }
 
 
+def gaussian(draw: Draw, shape: Shape) -> Options:
+    """Add noise, more than Keras' own layer adds, or none."""
+    return {"sigma": draw.among((0.1, 1.0, 2.5, 0.0))}
+
+
+def randomized(draw: Draw, shape: Shape) -> Options:
+    """Draw a slope per channel, or share it along any axes, which may count from the end."""
+    rank = len(shape)
+    axes = draw.some(range(rank)) if draw.chance(3) else (0, *range(2, rank))
+    lower, upper = draw.among(((0.3, 0.8), (-0.5, 0.5), (0.25, 0.25)))
+    return {
+        "lower": lower,
+        "upper": upper,
+        "shared_axes": tuple(axis - rank if draw.chance(4) else axis for axis in axes),
+    }
+
+
 def batch_norm(draw: Draw, shape: Shape) -> Options:
     """Take statistics per channel, or over any axes."""
     usual = (0, *range(2, len(shape)))
@@ -60,6 +77,8 @@ RECIPES: Mapping[str, Recipe] = {
     "special.NonlinearityLayer": behind(MATRIX, any_shape(), activation),
     "dense.NonlinearityLayer": behind(MATRIX, any_shape(), activation),
     "noise.DropoutLayer": behind(MATRIX, any_shape(), dropout),
+    "noise.GaussianNoiseLayer": behind(MATRIX, any_shape(), gaussian),
+    "special.RandomizedRectifierLayer": behind(MATRIX, any_shape(), randomized),
     "special.BiasLayer": behind(MATRIX, any_shape(), broadcast, lacks=["b"]),
     "special.ScaleLayer": behind(MATRIX, any_shape(), broadcast),
     "special.ParametricRectifierLayer": behind(MATRIX, any_shape(), broadcast),
