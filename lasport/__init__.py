@@ -6,6 +6,8 @@
 >>> assert lasport.verify(net, model)  # doctest: +SKIP
 """
 
+from typing import TYPE_CHECKING
+
 from lasport.api import (
     convert,
     from_lasagne,
@@ -15,12 +17,9 @@ from lasport.api import (
     verify,
 )
 from lasport.errors import LasportError, UnsupportedLayersError
-from lasport.own_layers import (
-    KerasLayer,
-    SavedLayer,
-    register,
-    temporary_registrations,
-)
+
+if TYPE_CHECKING:
+    from lasport.own_layers import KerasLayer, SavedLayer, register, temporary_registrations
 
 __all__ = [
     "KerasLayer",
@@ -39,3 +38,14 @@ __all__ = [
 ]
 
 __version__ = "0.1.0.dev0"
+
+# Registering needs all families, which take longer to import than everything else here.
+_OWN_LAYERS = ("KerasLayer", "SavedLayer", "register", "temporary_registrations")
+
+
+def __getattr__(name: str) -> object:
+    if name in _OWN_LAYERS:
+        from lasport import own_layers
+
+        return getattr(own_layers, name)
+    raise AttributeError(f"module 'lasport' has no attribute {name!r}")

@@ -62,6 +62,34 @@ def test_the_record_is_of_the_net(name):
         np.testing.assert_array_equal(value, recorded)
 
 
+def test_averages_move_in_compiled_training_too(own):
+    case = load_case("weight_norm")
+    model = lasport.to_keras(case.network)
+    model.compile(keras.optimizers.SGD(0.0), "mse")
+    for number in range(1, 6):
+        (batch,) = case.record.batch(number)
+        model.train_on_batch(batch, np.zeros((len(batch), 3)))
+    recorded = case.record.params_after(5)
+    for before, value, after in zip(
+        case.record.params, lasport.lasagne_param_values(model), recorded, strict=True
+    ):
+        np.testing.assert_allclose(value, after, rtol=0, atol=1e-14)
+        assert np.array_equal(before, after) is np.array_equal(value, before)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_own_layers_take_a_dtype_policy(own, name):
+    case = load_case(name)
+    model = lasport.to_keras(case.network, dtype="mixed_float16")
+    found = np.asarray(model(case.record.inputs[0].astype(np.float16), training=False))
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found, case.record.outputs("inference")[0], atol=5e-3)
+    for value, recorded in zip(
+        lasport.lasagne_param_values(model), case.record.params, strict=True
+    ):
+        np.testing.assert_array_equal(value, recorded)
+
+
 # --- mistakes
 
 
@@ -200,6 +228,14 @@ def test_inspect_runs_no_file_that_it_was_not_given(tmp_path, capsys):
     assert "bait.py: registers no layer class" in printed
     assert marker.exists()
     sys.modules.pop("bait")
+
+
+def test_help_says_that_registrations_run(capsys):
+    for command in ("inspect", "convert", "verify"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
+        told = " ".join(capsys.readouterr().out.split())
+        assert "it is code, and it RUNS, so it must be one that you trust" in told
 
 
 def test_inspect_shows_own_layers(capsys):

@@ -137,8 +137,15 @@ class _Plain(Mapping[str, object]):
 MAX_DEPTH = 16
 
 
-def _plain(value: object, depth: int = 0) -> object:
-    """Return a value of a saved layer without lasport's inert records."""
+def _plain(value: object, depth: int = 0, done: dict[int, object] | None = None) -> object:
+    """Return a value of a saved layer without lasport's inert records.
+
+    What a file holds in many places is made plain once: a list of twice the same list, ten times
+    in itself, would take forever otherwise.
+    """
+    done = {} if done is None else done
+    if id(value) in done:
+        return done[id(value)]
     if depth > MAX_DEPTH:
         raise ValueError(f"an attribute nests lists or dicts more than {MAX_DEPTH} deep")
     if isinstance(value, Global):
@@ -147,7 +154,9 @@ def _plain(value: object, depth: int = 0) -> object:
         state = value.state if isinstance(value.state, dict) else {}
         return SavedObject(value.path or "", _Plain(state))
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(entry, depth + 1) for entry in value)
+        done[id(value)] = type(value)([_plain(entry, depth + 1, done) for entry in value])
+        return done[id(value)]
     if isinstance(value, dict):
-        return {key: _plain(entry, depth + 1) for key, entry in value.items()}
+        done[id(value)] = {key: _plain(entry, depth + 1, done) for key, entry in value.items()}
+        return done[id(value)]
     return value

@@ -81,6 +81,17 @@ def test_lists_without_end_are_not_followed(given):
         given(endless=endless).attributes["endless"]
 
 
+def test_what_stands_in_many_places_is_made_plain_once(given):
+    value: object = "x"
+    for _ in range(12):
+        value = [value] * 100
+    found = given(value=value).attributes["value"]
+    while isinstance(found, list):
+        assert len(found) == 100
+        found = found[-1]
+    assert found == "x"
+
+
 def test_a_layer_of_an_old_lasagne_does_not_say_what_its_parameters_are():
     with lasport.temporary_registrations():
         lasport.register(KIND, like="lasagne.layers.NonlinearityLayer")
