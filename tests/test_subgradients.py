@@ -93,6 +93,14 @@ PYRAMID = layer(
 PRELU = layer(
     "special.ParametricRectifierLayer", source((None, 1)), {"alpha": [0.25]}, shared_axes=(0,)
 )
+RRELU = layer(
+    "special.RandomizedRectifierLayer",
+    source((None, 1)),
+    {},
+    lower=0.125,
+    upper=0.375,
+    shared_axes=(),
+)
 WTA = layer("pool.FeatureWTALayer", source((None, 3)), {}, pool_size=3, axis=1)
 
 # By the first cell.
@@ -113,6 +121,9 @@ ROWS = {
     ),
     "`ParametricRectifierLayer` (0.25)": Row(
         "prelu", lambda x: ops.leaky_relu(x, 0.25), PRELU, record="ties_prelu"
+    ),
+    "`RandomizedRectifierLayer` (mean 0.25)": Row(
+        "prelu", lambda x: ops.leaky_relu(x, 0.25), RRELU, record="ties_rrelu"
     ),
     "`elu`": Row("elu", ops.elu, nonlinearity("elu"), record="ties_elu"),
     "`selu`": Row(
@@ -243,7 +254,8 @@ def test_the_page_shows_what_is_measured(name):
 def test_the_table_is_complete():
     assert list(shown()) == list(ROWS)
     recorded = {name for name, family in families().items() if name.startswith("ties_")}
-    assert {name for row in ROWS.values() for name in row.record.split()} == recorded
+    held = {name for row in ROWS.values() for name in row.record.split()}
+    assert held == recorded, "a record of ties needs a row here, and on the page"
     assert {row.theano for row in ROWS.values()} | {"T.nnet.relu"} == set(THEANO)
 
 
