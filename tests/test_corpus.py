@@ -6,6 +6,7 @@ The corpus is no part of the project; LASPORT_CORPUS says where it is.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -84,6 +85,27 @@ def test_nets_are_read_ported_and_equal(name, corpus):
     (x,) = draw_inputs(net, seed=1)[0]
     expected = run_reference(net, [x], training=False).layers[-1]
     np.testing.assert_allclose(to_keras(net)(x).numpy(), expected, rtol=1e-10)
+
+
+# Script, what its function is called with, parameters, and how many layers there are. The scripts
+# are written from the papers and the shapes of the parameters.
+SCRIPTS = [
+    ("sononet", {"size": (32, 48)}, "baumgach__SonoNet-weights/SonoNet16.npz", 52),
+    ("text_gru", {}, "matthijsvk__multimodalSR/gru_2layer_trained.pkl", 7),
+    ("subcortical", {}, "NIC-VICOROB__sub-cortical_segmentation/miccai2012_v1.pkl", 88),
+    pytest.param(
+        *("cifar_resnet", {}, "Lasagne__Recipes/cifar_model_n5.npz", 132), marks=pytest.mark.full
+    ),
+]
+
+
+@pytest.mark.parametrize(("script", "kwargs", "name", "layers"), SCRIPTS)
+def test_scripts_take_all_parameters_and_are_equal(script, kwargs, name, layers, corpus):
+    path = Path(__file__).parent / "corpus_scripts" / f"{script}.py"
+    net = load(f"{path}:build", params=corpus / name, kwargs=kwargs)
+    assert len(net.layers) == layers
+    report = verify(net, passes=(1,))
+    assert report, str(report)
 
 
 @pytest.mark.parametrize("name", NEITHER)
