@@ -26,6 +26,7 @@ EXPORTED: dict[str, list[str]] = json.loads((HERE / "data" / "lasagne_layers.jso
 NO_FAMILY = {
     "filters": "what layers with filters have in common",
     "recurrence": "what recurrent layers have in common",
+    "sampling": "what spatial transformers have in common",
     "values": "readers of attribute values",
     "windows": "windows of arrays, for the references",
 }

@@ -28,6 +28,9 @@ from lasport.spec import Network
 # In units in the last place of an array's largest entry; a wrong formula is off by 1e10 of them.
 BOUNDS = {"layers": 16, "outputs": 16, "params": 64, "grads": 512, "input_grads": 512}
 
+# A spline adds up terms thirty times as large as their sum, and its equations are solved anew.
+LARGER_TERMS = {"tps": 32}
+
 # What is read and recorded, and refused by name.
 NOT_PORTED = {"net_shared_weights": "parameter W is shared with another layer"}
 
@@ -99,7 +102,9 @@ def check_same_network(net: Network, other: Network) -> None:
         ]
 
 
-def check_same_record(record: Record, golden: Record, parts: tuple[str, ...]) -> None:
+def check_same_record(
+    record: Record, golden: Record, parts: tuple[str, ...], factor: int = 1
+) -> None:
     """Compare what this Theano computed with what the other one did."""
     assert set(record.arrays) == set(golden.arrays)
     for key, expected in golden.arrays.items():
@@ -108,7 +113,7 @@ def check_same_record(record: Record, golden: Record, parts: tuple[str, ...]) ->
         actual = record.arrays[key]
         assert actual.shape == expected.shape, key
         assert actual.dtype == expected.dtype, key
-        bound = 0 if key.startswith("params") else BOUNDS.get(key.split("/")[1], 0)
+        bound = 0 if key.startswith("params") else factor * BOUNDS.get(key.split("/")[1], 0)
         if bound and expected.size and expected.dtype.kind == "f":
             distance = np.abs(actual - expected).max() / np.finfo(expected.dtype).eps
             assert distance <= bound * np.abs(expected).max(), key
@@ -138,7 +143,8 @@ def test_a_live_net_is_read_like_its_pickle_and_ported(
         inputs=recorded.inputs if coarse else None,
     )
     parts = ("inputs", "params", "inference/layers", "training/layers")
-    check_same_record(record, recorded, parts if coarse else ("",))
+    factor = LARGER_TERMS.get(case.family, 1)
+    check_same_record(record, recorded, parts if coarse else ("",), factor)
 
     if name in NOT_PORTED:
         with pytest.raises(UnsupportedLayersError, match=NOT_PORTED[name]):

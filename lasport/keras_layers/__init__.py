@@ -25,9 +25,11 @@ from lasport.keras_layers.rearrange import ConstantPad, FullReshape, Permutation
 from lasport.keras_layers.recurrent import DenseRecurrence, GRURecurrence, LSTMRecurrence
 from lasport.keras_layers.shift_scale import Scale, Shift
 from lasport.keras_layers.slice import Slice
+from lasport.keras_layers.transformer import AffineTransformer, ThinPlateSplineTransformer
 from lasport.keras_layers.upscale import Dilate
 
 __all__ = [
+    "AffineTransformer",
     "Autocrop",
     "Combine",
     "ConstantPad",
@@ -51,6 +53,7 @@ __all__ = [
     "Scale",
     "Shift",
     "Slice",
+    "ThinPlateSplineTransformer",
     "UnscaledDropout",
     "WideGaussianNoise",
     "WinnerTakesAll",

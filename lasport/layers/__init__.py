@@ -27,6 +27,8 @@ from lasport.layers import (
     spatial_pyramid,
     special,
     standardization,
+    thin_plate_spline,
+    transformer,
     transposed_conv,
     upscale,
 )
@@ -58,6 +60,8 @@ __all__ = [
     "spatial_pyramid",
     "special",
     "standardization",
+    "thin_plate_spline",
+    "transformer",
     "transposed_conv",
     "upscale",
 ]

@@ -25,11 +25,9 @@ for _what, _kinds in {
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
     ],
-    "expressions, inverses and spatial transformers": [
+    "expressions and inverses": [
         "special.ExpressionLayer",
         "special.InverseLayer",
-        "special.TPSTransformerLayer",
-        "special.TransformerLayer",
     ],
 }.items():
     refuse(_LATER.format(what=_what), kinds=[f"lasagne.layers.{kind}" for kind in _kinds])

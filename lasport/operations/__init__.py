@@ -31,6 +31,7 @@ from lasport.operations.pooling import (
     WinnerTakesAll,
 )
 from lasport.operations.recurrent import GRU, LSTM, DenseLoop, GatedRecurrence, Loop, Recurrence
+from lasport.operations.sampling import AffineSample, SplineSample
 from lasport.operations.shaping import Crop, Flatten, Input, Pad, Permute, Reshape, TransposeAxes
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "LSTM",
     "Activation",
     "AddNoise",
+    "AffineSample",
     "Autocrop",
     "BatchNorm",
     "Combine",
@@ -74,6 +76,7 @@ __all__ = [
     "Scale",
     "Shift",
     "Slice",
+    "SplineSample",
     "Standardize",
     "TransposeAxes",
     "Upscale",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.compare import (
     mutants_of_noise,
     mutants_of_normalization,
+    mutants_of_sampling,
     mutants_of_sequences,
     mutants_of_special,
     mutants_of_structure,
@@ -26,6 +27,7 @@ TOPICS = {
     "sequences": mutants_of_sequences.SEQUENCES,
     "volumes and others": mutants_of_sequences.VOLUMES,
     "rectifiers": mutants_of_special.RECTIFIERS,
+    "transformers": mutants_of_sampling.SAMPLING,
     "rounding": mutants_of_weights.ROUNDING,
     "demo net": mutants_of_weights.DEMO,
 }

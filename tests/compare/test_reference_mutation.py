@@ -19,6 +19,8 @@ from lasport.compare.metrics import STRUCTURE_BOUND, measure
 from lasport.errors import ComparisonError
 from lasport.layers.nonlinearities import Nonlinearity
 from lasport.layers.normalization import BatchNormAttributes
+from lasport.layers.sampling import interpolate, spaced
+from lasport.layers.thin_plate_spline import bent, source_points
 from lasport.oracles import reference
 from lasport.oracles.record import MODES, Record
 from lasport.oracles.reference import run_reference
@@ -80,6 +82,10 @@ MISREAD = {
     "n": ("lrn_default", "layer", {"n": 3}),
     "k": ("lrn_k", "layer", {"k": 2.0}),
     "beta": ("lrn_beta", "layer", {"beta": 0.75}),
+    "border mode": ("transformer_far_mirror", "layer", {"border_mode": "wrap"}),
+    "border mode of a spline": ("tps_points_9", "layer", {"border_mode": "nearest"}),
+    "grid not precomputed": ("tps_default", "layer", {"precompute_grid": False}),
+    "grid precomputed": ("tps_not_precomputed", "layer", {"precompute_grid": True}),
     "in a whole net": ("net_residual_block", "b_bn", {"epsilon": 1e-4}),
     "at the end of a net": ("net_digits", "hidden_bn", {"alpha": 0.4}),
 }
@@ -203,6 +209,42 @@ def slope_above_0(a: Any, params: Any, inputs: Any, run: Any) -> Array:
     return np.minimum(x, 0) + slope * np.maximum(x, 0)
 
 
+def exchanged(across: Array, down: Array, space: Sequence[int]) -> Sequence[Array]:
+    return down, across
+
+
+def one_pixel_more(across: Array, down: Array, space: Sequence[int]) -> Sequence[Array]:
+    return [(at + 1) * n / (n - 1) - 1 for at, n in zip((down, across), space, strict=True)][::-1]
+
+
+def wrapped_at_the_last_pixel(across: Array, down: Array, space: Sequence[int]) -> Sequence[Array]:
+    return (across + 1) % 2 - 1, (down + 1) % 2 - 1
+
+
+def misplaced(wrong: Callable[[Array, Array, Sequence[int]], Sequence[Array]]) -> Formula:
+    """Return a spatial transformer with wrong places."""
+
+    def formula(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+        images, theta = inputs
+        x, y = spaced(images.shape[3], "float64"), spaced(images.shape[2], "float64")[:, None]
+        t = theta.reshape(-1, 6, 1, 1)
+        across, down = (t[:, i] * x + t[:, i + 1] * y + t[:, i + 2] for i in (0, 3))
+        return interpolate(images, *wrong(across, down, images.shape[2:]), a.border_mode)
+
+    return formula
+
+
+def bent_by_the_distance(a: Any, params: Any, inputs: Any, run: Any) -> Array:
+    images, offsets = inputs
+    points = source_points(a.control_points)
+    x, y = (axis.ravel() for axis in np.meshgrid(*(np.linspace(-1, 1, n) for n in (4, 5))))
+    right = bent(points, x, y)
+    right[3:] /= 2  # the logarithm of the distance, not of its square
+    places = (points + offsets.reshape(len(images), 2, -1)) @ a.inverse @ right
+    across, down = places.reshape(-1, 2, *images.shape[2:]).swapaxes(0, 1)
+    return interpolate(images, across, down, a.border_mode)
+
+
 # Case, and the formula that one layer's family gets wrong.
 WRONG_FORMULAS: dict[str, tuple[str, Formula]] = {
     "unbiased variance": ("batchnorm_4d", unbiased_variance),
@@ -220,6 +262,10 @@ WRONG_FORMULAS: dict[str, tuple[str, Formula]] = {
     "slopes of what is positive": ("rrelu_default", slopes_of_what_is_positive),
     "softmax over the batch": ("nonlinearity_softmax", softmax_over_the_batch),
     "slope above 0": ("prelu_auto_4d", slope_above_0),
+    "rows and columns exchanged": ("transformer_default", misplaced(exchanged)),
+    "an image one pixel too large": ("transformer_default", misplaced(one_pixel_more)),
+    "wrapped at the last pixel": ("transformer_far_wrap", misplaced(wrapped_at_the_last_pixel)),
+    "bent by the distance": ("tps_default", bent_by_the_distance),
     "dense rows channels last": ("dense_on_images", rows_channels_last),
 }
 

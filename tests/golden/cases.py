@@ -21,6 +21,7 @@ from noise_families import NOISE_FAMILIES
 from normalization_families import NORMALIZATION_FAMILIES
 from pooling_families import POOLING_FAMILIES
 from recurrent_families import RECURRENT_FAMILIES
+from sampling_families import SAMPLING_FAMILIES
 from special_families import SPECIAL_FAMILIES
 
 # Values of parameters are multiples of this, so that they are exact in float32 too.
@@ -58,6 +59,7 @@ def collect_cases():
         + SPECIAL_FAMILIES
         + NORMALIZATION_FAMILIES
         + NOISE_FAMILIES
+        + SAMPLING_FAMILIES
         for name, options, pins in table
     ] + [
         ("net_" + name, "nets", builder, {}, pins, dict(settings, passes=5))

@@ -60,6 +60,8 @@ FAMILIES = {
     "scale": 3,
     "slice": 10,
     "ties": 8,
+    "tps": 13,
+    "transformer": 17,
     "transposedconv": 20,
     "upscale": 12,
 }

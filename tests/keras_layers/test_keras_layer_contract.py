@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import lasport.keras_layers
 from lasport.keras_layers import (
+    AffineTransformer,
     Autocrop,
     Combine,
     ConstantPad,
@@ -36,6 +37,7 @@ from lasport.keras_layers import (
     Scale,
     Shift,
     Slice,
+    ThinPlateSplineTransformer,
     UnscaledDropout,
     WideGaussianNoise,
     WinnerTakesAll,
@@ -168,6 +170,24 @@ CASES = {
     "slice_range": (Slice, {"indices": [1, None, 2], "axis": 2}, MAPS, (0, 1, 2, 3)),
     "pyramid": (PyramidPooling, {"grids": [2, 1], "mode": "mean"}, MAPS, (0, 1, 2)),
     "pyramid_fast": (PyramidPooling, {"grids": [2], "covering": False}, MAPS, (0, 1, 2)),
+    "affine": (
+        AffineTransformer,
+        {"downsampling": [1.5, 1], "border": "mirror"},
+        [(4, 7, 6, 3), (4, 6)],
+        (0, 2),
+    ),
+    "spline": (
+        ThinPlateSplineTransformer,
+        {"points": 9, "downsampling": [1, 2], "border": "wrap"},
+        [(4, 7, 6, 3), (4, 18)],
+        (0, 2),
+    ),
+    "spline_that_does_not_bend": (
+        ThinPlateSplineTransformer,
+        {"points": 4, "bends": False},
+        [(4, 7, 6, 3), (4, 8)],
+        (0, 2),
+    ),
     "combine": (Combine, {"function": "maximum"}, [(4, 5), (4, 5), (4, 5)], (0, 1)),
 }
 ELEMENTWISE = [

@@ -20,6 +20,7 @@ from lasport.targets.keras_calls import (
     own,
     pooling,
     recurrent,
+    sampling,
     shaping,
 )
 from lasport.translate import translate
@@ -49,6 +50,7 @@ def test_every_operation_has_one_mapping():
             own,
             pooling,
             recurrent,
+            sampling,
             shaping,
         )
         for kind in module.MAPPINGS

@@ -252,6 +252,20 @@ def _build_concat(layer: Layer, family: Family, arguments: Arguments, options: A
     _build_plain(layer, family, arguments, options)
 
 
+def _build_transformer(
+    layer: Layer, family: Family, arguments: Arguments, options: Arguments
+) -> None:
+    arguments["incomings"] = [arguments.pop("incoming"), arguments.pop("localization_network")]
+    factor = arguments["downsample_factor"]
+    arguments["downsample_factor"] = (
+        tuple(factor) if isinstance(factor, (list, tuple)) else (factor, factor)
+    )
+    if arguments.get("precompute_grid", ...) == "auto":
+        _, shape = _source(arguments["incomings"][0])
+        arguments["precompute_grid"] = None not in shape[2:]
+    _build_plain(layer, family, arguments, options)
+
+
 def _join_states(layer: Layer, arguments: Arguments, options: Arguments) -> None:
     """Begin a recurrent layer: mask and initial states that are layers become inputs."""
     incomings = [arguments.pop("incoming")]
@@ -343,6 +357,8 @@ BUILDERS: Mapping[str, Builder] = {
     "InputLayer": _build_input,
     "ConcatLayer": _build_concat,
     "ElemwiseSumLayer": _build_sum,
+    "TransformerLayer": _build_transformer,
+    "TPSTransformerLayer": _build_transformer,
     "LSTMLayer": _build_gated,
     "GRULayer": _build_gated,
     "RecurrentLayer": _build_recurrent,

@@ -17,6 +17,7 @@ from lasport.targets.keras_calls import (
     own,
     pooling,
     recurrent,
+    sampling,
     shaping,
 )
 from lasport.targets.keras_calls.call import PROFILES, Call, Calls, Context, Mappings, Profile
@@ -33,6 +34,7 @@ _MAPPINGS: Mappings = {
     **own.MAPPINGS,
     **pooling.MAPPINGS,
     **recurrent.MAPPINGS,
+    **sampling.MAPPINGS,
     **shaping.MAPPINGS,
 }
 
