@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ def load(
     bn_stat: BatchNormStatistic = "inv_std",
     kwargs: Mapping[str, object] | None = None,
     python: PythonVersion | None = None,
+    lasagne_version: str | None = None,
+    flip_filters: bool | None = None,
 ) -> Network:
     """Read a network that somebody saved.
 
@@ -67,6 +70,12 @@ def load(
     python : {2, 3}, optional
         What a script is written for. By default Python 3 if it compiles as
         that; one for Python 2 that happens to do so divides integers wrongly.
+    lasagne_version : str, optional
+        Whose defaults a script relies on: "0.1", "0.2.dev1" (the default) or
+        the day of a development version, such as "2015-07-01".
+    flip_filters : bool, optional
+        Of convolutions in a script that only a GPU computes and that do not
+        say; by default they do not flip, and a note says so.
 
     Returns
     -------
@@ -81,7 +90,7 @@ def load(
     ScriptError
         If a script fails, with its line.
     UsageError
-        If ``kwargs`` or ``python`` are given for what is no script.
+        If what only scripts take is given for something else.
     """
     from lasport.readers.script import is_script, load_script
 
@@ -91,12 +100,21 @@ def load(
             outputs,
             kwargs=kwargs,
             python=python,
+            lasagne_version=lasagne_version,
+            flip_filters=flip_filters,
             params=params,
             params_key=params_key,
             bn_stat=bn_stat,
         )
-    if kwargs is not None or python is not None:
-        raise UsageError(f"{path} is no SCRIPT.py:FUNCTION, and takes neither kwargs nor python")
+    of_scripts = {
+        "kwargs": kwargs,
+        "python": python,
+        "lasagne_version": lasagne_version,
+        "flip_filters": flip_filters,
+    }
+    given = [name for name, value in of_scripts.items() if value is not None]
+    if given:
+        raise UsageError(f"{path} is no SCRIPT.py:FUNCTION, and takes no {given[0]}")
     from lasport.readers.saved_net import load_network
 
     return load_network(path, outputs, params=params, params_key=params_key, bn_stat=bn_stat)
@@ -177,6 +195,8 @@ def convert(
     bn_stat: BatchNormStatistic = "inv_std",
     kwargs: Mapping[str, object] | None = None,
     python: PythonVersion | None = None,
+    lasagne_version: str | None = None,
+    flip_filters: bool | None = None,
     profile: Profile = "stock",
     data_format: DataFormat = "channels_first",
     dtype: str | None = None,
@@ -191,6 +211,8 @@ def convert(
         bn_stat=bn_stat,
         kwargs=kwargs,
         python=python,
+        lasagne_version=lasagne_version,
+        flip_filters=flip_filters,
     )
     return to_keras(net, profile=profile, data_format=data_format, dtype=dtype, name=name)
 
@@ -306,7 +328,7 @@ def verify(
     port = KerasPort(model, net, data_format)
     progress("running the original")
     record, description = _consult(net, oracle, seed, max(passes, default=0))
-    return verify_port(
+    report = verify_port(
         net,
         port,
         record,
@@ -317,6 +339,7 @@ def verify(
         outputs_only=outputs_only,
         progress=progress,
     )
+    return replace(report, notes=(*net.notes, *report.notes))
 
 
 def _calls(net: Network, profile: Profile, data_format: DataFormat, dtype: str | None) -> Calls:

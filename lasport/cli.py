@@ -190,6 +190,8 @@ def _load(arguments: argparse.Namespace) -> Network:
         bn_stat=arguments.bn_stat,
         kwargs=arguments.kwargs,
         python=arguments.python,
+        lasagne_version=arguments.lasagne_version,
+        flip_filters=None if arguments.flip_filters is None else arguments.flip_filters == "yes",
     )
 
 
@@ -304,6 +306,17 @@ def _add_net(command: argparse.ArgumentParser) -> None:
         type=int,
         choices=get_args(PythonVersion),
         help="what SCRIPT is written for (default: 3 if it compiles as that, otherwise 2)",
+    )
+    command.add_argument(
+        "--lasagne-version",
+        metavar="VERSION",
+        help="whose defaults SCRIPT relies on: 0.1, 0.2.dev1 (the default), or a day, as in "
+        "2015-07-01",
+    )
+    command.add_argument(
+        "--flip-filters",
+        choices=("yes", "no"),
+        help="of convolutions in SCRIPT that only a GPU computes and that do not say",
     )
     command.add_argument(
         "--bn-stat",

@@ -97,11 +97,14 @@ class Network:
     origin : object
         Where it came from: the path of a file or the live output layers; what
         the Theano oracle runs.
+    notes : tuple of str
+        What its source left open, and how that was taken.
     """
 
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
     origin: object = field(default=None, repr=False)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         known: set[str] = set()
@@ -162,7 +165,7 @@ class Network:
             f"{len(self.layers)} layers, {len(values)} parameter arrays with {total} values, "
             f"{self.dtype}; outputs: {', '.join(self.outputs)}"
         )
-        return "\n".join([*_columns(rows), totals])
+        return "\n".join([*_columns(rows), totals, *(f"note: {note}" for note in self.notes)])
 
 
 def format_shape(shape: Shape) -> str:

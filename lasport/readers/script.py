@@ -18,6 +18,7 @@ import tokenize
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
@@ -27,6 +28,7 @@ from lasport.readers.binding import BatchNormStatistic, bind
 from lasport.readers.live import read_layers
 from lasport.readers.parameters import read_parameters
 from lasport.readers.python2 import DIVIDE, PythonVersion, compile_script, divide
+from lasport.readers.standins.choices import NEWEST, Choices
 from lasport.readers.standins.helpers import get_all_params
 from lasport.readers.standins.layers import Layer
 from lasport.readers.standins.modules import standing_in
@@ -60,6 +62,8 @@ def load_script(
     *,
     kwargs: Mapping[str, object] | None = None,
     python: PythonVersion | None = None,
+    lasagne_version: str | None = None,
+    flip_filters: bool | None = None,
     params: str | os.PathLike[str] | None = None,
     params_key: str | None = None,
     bn_stat: BatchNormStatistic = "inv_std",
@@ -76,6 +80,8 @@ def load_script(
         What the function is called with.
     python : {2, 3}, optional
         What the script is written for; by default Python 3 if it compiles as that.
+    lasagne_version, flip_filters
+        As for :func:`lasport.load`.
     params : path-like, optional
         The file of parameters; needed unless the script sets all of them.
     params_key, bn_stat
@@ -96,13 +102,15 @@ def load_script(
     if found is None:
         raise ScriptError(f"{script}: PATH.py:FUNCTION is expected")
     path, function = Path(found["path"]), found["function"]
-    root = _layers(_run(path, function, dict(kwargs or {}), python), f"{path}:{function}")
+    choices = Choices(lasagne_version or NEWEST, flip_filters)
+    run = _run(path, function, dict(kwargs or {}), python, choices)
+    root = _layers(run, f"{path}:{function}")
     drawn = [
         param.name or "one without a name"
         for param in get_all_params(list(root.values()) if isinstance(root, dict) else root)
         if isinstance(param, SharedVariable) and param.drawn
     ]
-    network = read_layers(root, outputs)
+    network = replace(read_layers(root, outputs), notes=choices.notes(), origin=None)
     if params is None:
         if drawn:
             raise InvalidNetworkError(
@@ -127,11 +135,17 @@ def _read(path: Path) -> str:
         raise ScriptError(f"{path}: {error}") from error
 
 
-def _run(path: Path, function: str, kwargs: dict[str, Any], python: PythonVersion | None) -> object:
+def _run(
+    path: Path,
+    function: str,
+    kwargs: dict[str, Any],
+    python: PythonVersion | None,
+    choices: Choices,
+) -> object:
     code = compile_script(_read(path), str(path), python)
     module = ModuleType(path.stem)
     module.__file__ = str(path)
-    with standing_in(), _beside(path, module, python):
+    with standing_in(choices), _beside(path, module, python):
         try:
             exec(code, vars(module))  # noqa: S102 - what it was given for
             build = getattr(module, function, None)

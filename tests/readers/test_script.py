@@ -119,9 +119,14 @@ def test_arguments_reach_the_function(script):
 
 
 def test_only_scripts_take_arguments(saved):
-    for arguments in ({"kwargs": {}}, {"python": 2}):
-        with pytest.raises(UsageError, match=r"is no SCRIPT\.py:FUNCTION"):
-            lasport.load(GOLDEN / "dense_linear.pkl", **arguments)
+    for option, value in {
+        "kwargs": {},
+        "python": 2,
+        "lasagne_version": "0.1",
+        "flip_filters": False,
+    }.items():
+        with pytest.raises(UsageError, match=rf"is no SCRIPT\.py:FUNCTION, and takes no {option}"):
+            lasport.load(GOLDEN / "dense_linear.pkl", **{option: value})
 
 
 # --- what scripts do
@@ -231,6 +236,64 @@ def test_everything_is_as_it_was_afterwards(script):
     with pytest.raises(ScriptError):
         lasport.load(script("import lasagne, theano\nraise ValueError('no')"))
     assert state() == before
+
+
+# --- what they leave open
+
+
+GPU_OR_NOT = """
+    try:
+        from lasagne.layers.dnn import Conv2DDNNLayer as Conv
+    except ImportError:
+        from lasagne.layers import Conv2DLayer as Conv
+    from lasagne.init import Constant
+    from lasagne.layers import InputLayer
+
+    def build():
+        return Conv(InputLayer((None, 2, 6, 5)), 3, 3, W=Constant(0.5))
+"""
+
+
+def test_filters_that_a_gpu_would_not_flip_are_noted(script):
+    net = lasport.load(script(GPU_OR_NOT))
+    assert not net.layers[-1].attributes.flip_filters
+    (note,) = net.notes
+    assert "1 Conv2DDNNLayers do not say flip_filters" in note
+    assert f"note: {note}" in net.summary()
+    assert note in lasport.verify(net, passes=(1,)).notes
+    for flip in (True, False):
+        net = lasport.load(script(GPU_OR_NOT), flip_filters=flip)
+        assert net.layers[-1].attributes.flip_filters == flip
+        assert not net.notes
+    said = GPU_OR_NOT.replace("3, 3,", "3, 3, flip_filters=False,")
+    net = lasport.load(script(said), flip_filters=True)
+    assert not net.layers[-1].attributes.flip_filters
+    assert not net.notes
+
+
+@pytest.mark.parametrize(
+    ("version", "size", "trained"),
+    [("2015-08-12", 3, True), ("0.1", 2, True), ("2015-11-12", 2, False), ("0.2.dev1", 2, False)],
+)
+def test_defaults_are_those_of_the_version(script, version, size, trained):
+    source = """
+        from lasagne.init import Constant
+        from lasagne.layers import Gate, GRULayer, InputLayer, MaxPool2DLayer
+        def build():
+            zero = Constant(0)
+            gates = [Gate(W_in=zero, W_hid=zero, W_cell=None) for _ in range(3)]
+            return [MaxPool2DLayer(InputLayer((None, 1, 5, 4)), 2),
+                    GRULayer(InputLayer((None, 3, 2)), 4, *gates)]
+    """
+    net = lasport.load(script(source), lasagne_version=version)
+    pool, gru = (layer for layer in net.layers if layer.incoming)
+    assert pool.output_shape == (None, 1, size, 2)
+    assert gru.params["hid_init"].trainable == trained
+
+
+def test_an_unknown_version_is_no_version(script):
+    with pytest.raises(UsageError, match=r"'0\.3' is no version of Lasagne: 0\.1, 0\.2\.dev1, or"):
+        lasport.load(script(GPU_OR_NOT), lasagne_version="0.3")
 
 
 # --- how they fail

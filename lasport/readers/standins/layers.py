@@ -15,6 +15,7 @@ import numpy as np
 
 from lasport.errors import ScriptError
 from lasport.readers.live import inert, read_layers
+from lasport.readers.standins.choices import CHOICES
 from lasport.readers.standins.declarations import DECLARATIONS, Gate
 from lasport.readers.standins.parts import Constant, Initializer, nonlinearity
 from lasport.readers.standins.symbols import (
@@ -374,6 +375,8 @@ def _declare(kind: str, base: type[Layer], signature: inspect.Signature) -> type
 
     def initialize(self: Layer, *args: Any, **kwargs: Any) -> None:
         bound = signature.bind(*args, **kwargs)
+        former = CHOICES.get().defaults(kind, bound.arguments)
+        bound.arguments |= former
         bound.apply_defaults()
         arguments = inherited | bound.arguments
         options = arguments.pop("kwargs", {})

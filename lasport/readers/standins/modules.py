@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from lasport.errors import ScriptError
+from lasport.readers.standins.choices import CHOICES, Choices
 from lasport.readers.standins.declarations import DECLARATIONS
 from lasport.readers.standins.helpers import ALIASES, HELPERS
 from lasport.readers.standins.layers import LAYERS
@@ -20,7 +21,6 @@ from lasport.readers.standins.symbols import CONFIG, function_named, make_tensor
 
 __all__ = ["standing_in"]
 
-VERSION = "0.2.dev1"
 ROOTS = ("lasagne", "theano")
 # Where Python 2's standard library has gone.
 RENAMED = {
@@ -66,8 +66,9 @@ GPU_QUESTIONS = {"dnn_enabled": lambda: True, "gpu_enabled": lambda: True}
 
 
 @contextmanager
-def standing_in() -> Iterator[None]:
+def standing_in(choices: Choices | None = None) -> Iterator[None]:
     """Let imports find the stand-ins; afterwards everything is as it was."""
+    chosen = CHOICES.set(choices or Choices())
     replaced = {name: module for name, module in sys.modules.items() if _is_ours(name)}
     for name in replaced:
         del sys.modules[name]
@@ -85,6 +86,7 @@ def standing_in() -> Iterator[None]:
                 del sys.modules[name]
         sys.modules.update(replaced)
         vars(CONFIG).update(before)
+        CHOICES.reset(chosen)
 
 
 def _is_ours(name: str) -> bool:
@@ -189,7 +191,7 @@ def _lasagne(name: str) -> ModuleType | None:
     if name in FUNCTIONS or name.startswith("lasagne.theano_extensions"):
         return _Functions(name)
     modules: Mapping[str, Mapping[str, Any]] = {
-        "lasagne": {"__version__": VERSION},
+        "lasagne": {"__version__": CHOICES.get().release},
         "lasagne.init": INIT,
         "lasagne.layers": {n: v for n, v in EVERYTHING.items() if n not in ON_GPU},
         "lasagne.nonlinearities": NONLINEARITIES,

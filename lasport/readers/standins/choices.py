@@ -1,0 +1,83 @@
+"""What a build script leaves to the machine and the version of Lasagne that it ran with."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from lasport.errors import UsageError
+
+__all__ = ["CHOICES", "NEWEST", "Choices"]
+
+NEWEST = "0.2.dev1"
+RELEASES = {"0.1": "2015-08-13", NEWEST: "9999-12-31"}
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
+# Until the day before, these classes had this default; found in Lasagne's history.
+FORMER_DEFAULTS = (
+    ("2015-08-13", ("MaxPool1DLayer", "MaxPool2DLayer", "Pool2DLayer"), "ignore_border", False),
+    ("2015-11-12", ("GRULayer",), "learn_init", True),
+)
+ON_GPU = (".dnn", ".corrmm", ".cuda_convnet")
+
+
+@dataclass
+class Choices:
+    """What is taken where a script does not say, and which layers did not say it.
+
+    Attributes
+    ----------
+    version : str
+        "0.1", "0.2.dev1", or the day of the development version, such as "2015-07-01".
+    flip_filters : bool or None
+        Of convolutions that only a GPU computes and that leave it open; by default theirs.
+    unflipped : list of str
+        Such layers, by name, that `flip_filters` leaves to the default.
+    """
+
+    version: str = NEWEST
+    flip_filters: bool | None = None
+    unflipped: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.version not in RELEASES and not DATE.fullmatch(self.version):
+            raise UsageError(
+                f"{self.version!r} is no version of Lasagne: {', '.join(RELEASES)}, or the day of "
+                "a development version, such as 2015-07-01"
+            )
+
+    @property
+    def release(self) -> str:
+        """What ``lasagne.__version__`` says."""
+        return self.version if self.version in RELEASES else f"0.1.dev ({self.version})"
+
+    def defaults(self, kind: str, given: Collection[str]) -> dict[str, object]:
+        """Return the arguments of a layer class that are not those of the newest version."""
+        module, _, name = kind.rpartition(".")
+        day = RELEASES.get(self.version, self.version)
+        found: dict[str, object] = {
+            argument: default
+            for until, names, argument, default in FORMER_DEFAULTS
+            if name in names and day < until and argument not in given
+        }
+        if name.startswith("Conv") and module.endswith(ON_GPU) and "flip_filters" not in given:
+            if self.flip_filters is None:
+                self.unflipped.append(name)
+            else:
+                found["flip_filters"] = self.flip_filters
+        return found
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what somebody should know who trusts the net."""
+        if not self.unflipped:
+            return ()
+        note = (
+            f"{len(self.unflipped)} {self.unflipped[0]}s do not say flip_filters and are taken not "
+            "to flip; a machine without cuDNN may have trained Conv2DLayers in their place, which "
+            "do (flip_filters=True, --flip-filters yes)"
+        )
+        return (note,)
+
+
+CHOICES: ContextVar[Choices] = ContextVar("CHOICES")
