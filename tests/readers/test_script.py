@@ -273,7 +273,7 @@ def test_filters_that_a_gpu_would_not_flip_are_noted(script):
 
 @pytest.mark.parametrize(
     ("version", "size", "trained"),
-    [("2015-08-12", 3, True), ("0.1", 2, True), ("2015-11-12", 2, False), ("0.2.dev1", 2, False)],
+    (("2015-08-12", 3, True), ("0.1", 2, True), ("2015-11-12", 2, False), ("0.2.dev1", 2, False)),
 )
 def test_defaults_are_those_of_the_version(script, version, size, trained):
     source = """
