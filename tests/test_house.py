@@ -25,6 +25,7 @@ EXPORTED: dict[str, list[str]] = json.loads((HERE / "data" / "lasagne_layers.jso
 # Files of lasport/layers that declare no classes of Lasagne's, and what they are there for.
 NO_FAMILY = {
     "filters": "what layers with filters have in common",
+    "theano_functions": "Theano's own functions, as files name them",
     "recurrence": "what recurrent layers have in common",
     "sampling": "what spatial transformers have in common",
     "values": "readers of attribute values",
@@ -115,6 +116,7 @@ def test_every_file_has_its_tests():
     assert {path.stem for path in PACKAGE.glob("*.py")} - {
         "__init__",
         "recurrence",
+        "theano_functions",
         "windows",
     } <= tested
 

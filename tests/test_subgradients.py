@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 import lasport
-from lasport.inert import Instance
+from lasport.inert import Global, Instance
 from lasport.readers.network import build_network
 from lasport.targets.keras_calls import PROFILES
 from tests.golden_records import families
@@ -70,6 +70,15 @@ def reduction(kind: str, shape: tuple[int | None, ...], name: str, **state: obje
     return layer(f"pool.{kind}", source(shape), {}, **state)
 
 
+def expression(function: Global | Instance, size: int = 1) -> Instance:
+    state = {"function": function, "_output_shape": "auto"}
+    return layer("special.ExpressionLayer", source((None, size)), {}, **state)
+
+
+def applied(scalar_op: str) -> Instance:
+    return expression(elemwise(f"theano.scalar.basic.{scalar_op}"))
+
+
 def merged(name: str) -> Instance:
     operation = elemwise(f"theano.scalar.basic.{name}")
     inputs = [source((None, 1)), source((None, 1))]
@@ -90,6 +99,9 @@ PYRAMID = layer(
     mode="max",
     implementation="fast",
 )
+T_MAX = named("theano.tensor.basic.max")
+LARGEST = Instance(Global("functools", "partial"), (T_MAX,), state=(T_MAX, (), {"axis": 1}, None))
+HARD_SIGMOID = named("theano.tensor.nnet.sigm.hard_sigmoid")
 PRELU = layer(
     "special.ParametricRectifierLayer", source((None, 1)), {"alpha": [0.25]}, shared_axes=(0,)
 )
@@ -179,6 +191,9 @@ ROWS = {
     "`FeatureWTALayer`": Row(
         "wta", lambda x: x * ops.one_hot(ops.argmax(x), 3), WTA, ((1, 3),), "ties_featurewta"
     ),
+    "`ExpressionLayer`, `T.max`": Row(
+        "T.max", ops.max, expression(LARGEST, 3), ((1, 3),), "ties_expression_max"
+    ),
     "`ElemwiseMergeLayer`, `T.maximum`": Row(
         "T.maximum",
         lambda x: ops.maximum(x[0], x[1]),
@@ -193,12 +208,18 @@ ROWS = {
         ((1, 1), (1, 1)),
         "ties_minimum",
     ),
-    "`abs(x)`": Row("T.abs_", ops.abs),
+    "`abs(x)`": Row("T.abs_", ops.abs, applied("Abs"), record="ties_expression_abs"),
+    "`T.nnet.hard_sigmoid`": Row(
+        "hard_sigmoid",
+        lambda x: ops.clip(0.2 * x + 0.5, 0, 1),
+        expression(HARD_SIGMOID, 2),
+        ((1, 2),),
+        "ties_hard_sigmoid",
+    ),
+    "`T.sqrt(x)`": Row("T.sqrt", ops.sqrt, applied("Sqrt")),
+    "`T.sgn(x)`": Row("T.sgn", ops.sign, applied("Sgn")),
     "`T.clip(x, 0, 1)`": Row("T.clip", lambda x: ops.clip(x, 0, 1)),
-    "`T.nnet.hard_sigmoid`": Row("hard_sigmoid", lambda x: ops.clip(0.2 * x + 0.5, 0, 1)),
-    "`T.sqrt(x)`": Row("T.sqrt", ops.sqrt),
     "`T.sqrt(T.sum(T.sqr(x)))`": Row("norm", lambda x: ops.sqrt(ops.sum(ops.square(x)))),
-    "`T.sgn(x)`": Row("T.sgn", ops.sign),
     "`T.floor(x)`": Row("T.floor", ops.floor),
 }
 

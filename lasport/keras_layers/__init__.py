@@ -23,6 +23,7 @@ from lasport.keras_layers.pyramid import PyramidPooling
 from lasport.keras_layers.randomized_rectifier import RandomizedRectifier
 from lasport.keras_layers.rearrange import ConstantPad, FullReshape, Permutation
 from lasport.keras_layers.recurrent import DenseRecurrence, GRURecurrence, LSTMRecurrence
+from lasport.keras_layers.reduce import Reduce
 from lasport.keras_layers.shift_scale import Scale, Shift
 from lasport.keras_layers.slice import Slice
 from lasport.keras_layers.transformer import AffineTransformer, ThinPlateSplineTransformer
@@ -50,6 +51,7 @@ __all__ = [
     "Pooling",
     "PyramidPooling",
     "RandomizedRectifier",
+    "Reduce",
     "Scale",
     "Shift",
     "Slice",

@@ -45,22 +45,60 @@ def _softmax(x: Tensor) -> Tensor:
     return ops.softmax(x, axis=-1)
 
 
+def _log_softmax(x: Tensor) -> Tensor:
+    return ops.log_softmax(x, axis=-1)
+
+
+def _hard_sigmoid(x: Tensor) -> Tensor:
+    # Keras' own has a slope of 1/6.
+    return ops.clip(0.2 * x + 0.5, 0, 1)
+
+
+def _softsign(x: Tensor) -> Tensor:
+    return x / (1 + ops.absolute(x))
+
+
+def _ultra_fast_sigmoid(x: Tensor) -> Tensor:
+    # Three pieces that approximate tanh(x / 2).
+    half = 0.5 * x
+    size = ops.absolute(half)
+    line = 0.935409070603099 + 0.0458812946797165 * (size - 1.7)
+    outer = ops.sign(x) * ops.where(size < 3, line, ops.cast(0.99505475368673, x.dtype))
+    return 0.5 * (ops.where(size < 1.7, 1.5 * half / (1 + size), outer) + 1)
+
+
 def _linear(x: Tensor) -> Tensor:
     return x
 
 
 # The keyword-only arguments of each function are the constants that the layer asks for.
 _FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
+    "abs": ops.absolute,
+    "cos": ops.cos,
     "elu": _elu,
+    "exp": ops.exp,
+    "expm1": ops.expm1,
+    "hard_sigmoid": _hard_sigmoid,
+    "inv": ops.reciprocal,
     "leaky_rectify": _leaky_rectify,
     "linear": _linear,
+    "log": ops.log,
+    "log1p": ops.log1p,
+    "log_softmax": _log_softmax,
+    "neg": ops.negative,
     "rectify": _rectify,
     "scaled_tanh": _scaled_tanh,
     "selu": _selu,
+    "sgn": ops.sign,
     "sigmoid": ops.sigmoid,
+    "sin": ops.sin,
     "softmax": _softmax,
     "softplus": ops.softplus,
+    "softsign": _softsign,
+    "sqr": ops.square,
+    "sqrt": ops.sqrt,
     "tanh": ops.tanh,
+    "ultra_fast_sigmoid": _ultra_fast_sigmoid,
 }
 
 
@@ -86,7 +124,7 @@ def apply_function(function: str, constants: Mapping[str, float], x: Tensor) -> 
 
 @keras.saving.register_keras_serializable(package="lasport")
 class Nonlinearity(keras.layers.Layer):
-    """A function from ``lasagne.nonlinearities``.
+    """A function from ``lasagne.nonlinearities``, or one of Theano's own.
 
     ================= ============================================ ===============
     function          value                                        gradient at 0
@@ -101,7 +139,15 @@ class Nonlinearity(keras.layers.Layer):
     ``sigmoid``       1 / (1 + exp(-x))
     ``softmax``       exp(x) / sum(exp(x)) over rows of a matrix
     ``linear``        x
+    ``softsign``      x / (1 + abs(x))                             1
+    ``hard_sigmoid``  0.2 * x + 0.5, but at least 0 and at most 1  0.2
+    ``log_softmax``   log(softmax(x))
     ================= ============================================ ===============
+
+    ``ultra_fast_sigmoid`` is Theano's approximation in three pieces, of which Theano
+    itself knows no gradient. ``abs``, ``cos``, ``exp``, ``expm1``, ``inv`` (1 / x),
+    ``log``, ``log1p``, ``neg``, ``sgn``, ``sin``, ``sqr`` and ``sqrt`` are what
+    ``theano.tensor`` calls so.
 
     Parameters
     ----------
@@ -116,7 +162,7 @@ class Nonlinearity(keras.layers.Layer):
     ------
     LayerArgumentError
         For an unknown function, for constants that are not the function's, and
-        for softmax of anything but a matrix, which Theano refuses as well.
+        for softmax and log_softmax of anything but a matrix, which Theano refuses as well.
 
     Notes
     -----
@@ -146,9 +192,9 @@ class Nonlinearity(keras.layers.Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Refuse what the function is not defined for."""
-        if self.function == "softmax" and len(input_shape) != 2:
+        if self.function in ("softmax", "log_softmax") and len(input_shape) != 2:
             raise LayerArgumentError(
-                f"softmax takes a matrix, as in Theano; got an input of shape "
+                f"{self.function} takes a matrix, as in Theano; got an input of shape "
                 f"{tuple(input_shape)}. Reshape it to (rows, classes) first."
             )
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lasport.layers.pool import REDUCTIONS, read_reduction
+from lasport.layers.theano_functions import REDUCTIONS, read_reduction
 from lasport.layers.values import at_least
 from lasport.operations import PoolFeatures, WinnerTakesAll
 from lasport.plan import PlanBuilder, Value

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lasport.inert import Instance
+from lasport.layers.theano_functions import scalar_op
 from lasport.layers.values import describe, integer, number
 from lasport.operations import Autocrop, Combine, Concat, Crop, Rescale
 from lasport.plan import PlanBuilder, Value
@@ -196,9 +196,9 @@ FUNCTIONS: Mapping[str, Callable[[Array, Array], Array]] = {
 
 def read_merge_function(value: object) -> str:
     """Read ``merge_function``: one of Theano's elementwise functions of two arguments."""
-    scalar_op = value.get("scalar_op", None) if isinstance(value, Instance) else None
-    if isinstance(scalar_op, Instance) and scalar_op.path in SCALAR_OPS:
-        return SCALAR_OPS[scalar_op.path]
+    operation = scalar_op(value)
+    if operation is not None and operation in SCALAR_OPS:
+        return SCALAR_OPS[operation]
     raise ValueError(
         f"{describe(value)} is none of theano.tensor's add, sub, mul, true_div, maximum, minimum; "
         "rebuild the layer with one of those"

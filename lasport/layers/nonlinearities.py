@@ -1,7 +1,8 @@
-"""Every function and class of ``lasagne.nonlinearities``, and NonlinearityLayer.
+"""Every function and class of ``lasagne.nonlinearities``, Theano's own, and NonlinearityLayer.
 
 A nonlinearity is a name and its constants. The table below gives, for each
-name, Theano's formula in numpy; ``KINDS`` and ``THEANO`` say what a file calls it.
+name, Theano's formula in numpy; ``FUNCTIONS`` and ``CLASSES`` say what a file calls
+Lasagne's, :mod:`lasport.layers.theano_functions` what it calls Theano's own.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lasport.inert import Global, Instance
+from lasport.layers import theano_functions
 from lasport.layers.values import describe, number
 from lasport.operations import Activation
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 
-__all__ = ["Nonlinearity", "apply", "compute", "leaky", "read"]
+__all__ = ["Nonlinearity", "apply", "compute", "leaky", "name_of", "read"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,22 @@ def _softmax(x: Array) -> Array:
     return normalized
 
 
+def _log_softmax(x: Array) -> Array:
+    if x.ndim != 2:
+        raise ValueError(f"log_softmax takes a matrix, not an array of {x.ndim} axes")
+    shifted = x - x.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+
+
+def _ultra_fast_sigmoid(x: Array) -> Array:
+    # Three pieces that approximate tanh(x / 2), from Theano's UltraFastScalarSigmoid.
+    half = 0.5 * x
+    size = np.abs(half)
+    line = 0.935409070603099 + 0.0458812946797165 * (size - 1.7)
+    outer = np.sign(x) * np.where(size < 3, line, 0.99505475368673)
+    return np.asarray(0.5 * (np.where(size < 1.7, 1.5 * half / (1 + size), outer) + 1))
+
+
 def leaky(x: Array, leakiness: float | Array) -> Array:
     """Apply leaky rectification; slopes may differ from entry to entry."""
     return np.add(0.5 * (1 + leakiness) * x, 0.5 * (1 - leakiness) * np.abs(x))
@@ -71,6 +89,22 @@ FORMULAS: Mapping[str, Callable[..., Array]] = {
     "elu": _elu,
     "selu": lambda x, scale, scale_neg: scale * np.where(x > 0, x, scale_neg * _elu(x)),
     "softplus": lambda x: np.logaddexp(x, np.zeros((), x.dtype)),
+    "abs": np.abs,
+    "cos": np.cos,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "hard_sigmoid": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
+    "inv": np.reciprocal,
+    "log": np.log,
+    "log1p": np.log1p,
+    "log_softmax": _log_softmax,
+    "neg": np.negative,
+    "sgn": np.sign,
+    "sin": np.sin,
+    "softsign": lambda x: x / (1 + np.abs(x)),
+    "sqr": np.square,
+    "sqrt": np.sqrt,
+    "ultra_fast_sigmoid": _ultra_fast_sigmoid,
 }
 
 _MODULE = "lasagne.nonlinearities."
@@ -85,26 +119,17 @@ FUNCTIONS: Mapping[str, str] = {
     _MODULE + "softplus": "softplus",
     _MODULE + "linear": "linear",
     _MODULE + "identity": "linear",
-    "theano.tensor.nnet.nnet.softmax": "softmax",
-    "theano.tensor.nnet.nnet.relu": "rectify",
 }
 
 # Classes whose instances are functions: name, then constants with the defaults
-# that an instance of an older Lasagne stands for. Softmax itself was what old
-# Theanos called T.nnet.softmax.
+# that an instance of an older Lasagne stands for. Instances of Softmax were what
+# old Theanos called T.nnet.softmax.
 CLASSES: Mapping[str, tuple[str, Mapping[str, float]]] = {
     _MODULE + "ScaledTanH": ("scaled_tanh", {"scale_in": 1.0, "scale_out": 1.0}),
     _MODULE + "LeakyRectify": ("leaky_rectify", {"leakiness": 0.01}),
     _MODULE + "SELU": ("selu", {"scale": 1.0, "scale_neg": 1.0}),
+    "theano.tensor.nnet.nnet.LogSoftmax": ("log_softmax", {}),
     "theano.tensor.nnet.nnet.Softmax": ("softmax", {}),
-}
-
-# Theano's own elementwise functions, such as T.tanh, are Elemwise instances
-# around one of these scalar operations.
-SCALAR_OPS: Mapping[str, str] = {
-    "theano.scalar.basic.Tanh": "tanh",
-    "theano.tensor.nnet.sigm.ScalarSigmoid": "sigmoid",
-    "theano.tensor.nnet.sigm.ScalarSoftplus": "softplus",
 }
 
 
@@ -114,36 +139,46 @@ def read(value: object) -> Nonlinearity:
     Raises
     ------
     ValueError
-        For any function that is not Lasagne's own.
+        For any function that is neither Lasagne's nor one of Theano's in the tables.
     """
     if value is None:
         return Nonlinearity("linear")
     path = _path(value)
     if isinstance(value, Global) and path in FUNCTIONS:
         return Nonlinearity(FUNCTIONS[path])
+    if isinstance(value, Global) and path in theano_functions.FUNCTIONS:
+        return Nonlinearity(*theano_functions.FUNCTIONS[path])
     if isinstance(value, Instance):
         if path in CLASSES:
             function, defaults = CLASSES[path]
             constants = {name: number(value.get(name, given)) for name, given in defaults.items()}
             return Nonlinearity(function, constants)
-        scalar_op = _path(value.get("scalar_op", None))
-        if scalar_op in SCALAR_OPS:
-            return Nonlinearity(SCALAR_OPS[scalar_op])
+        operation = theano_functions.scalar_op(value)
+        if operation is not None and operation in theano_functions.SCALAR_OPS:
+            return Nonlinearity(theano_functions.SCALAR_OPS[operation])
     raise ValueError(
-        f"the function {path or describe(value)} is not one of lasagne.nonlinearities; rebuild "
-        "the layer with one of those, or with a linear layer and the function applied in TensorFlow"
+        f"the function {name_of(value)} is not one of lasagne.nonlinearities, nor one of Theano's "
+        "that lasport knows; rebuild the layer with one of those, or with a linear layer and the "
+        "function applied in TensorFlow"
     )
+
+
+def name_of(function: object) -> str:
+    """Return what an error calls a function."""
+    operation = theano_functions.scalar_op(function)
+    return operation or _path(function) or describe(function)
 
 
 def _path(value: object) -> str:
     """Return the path of a function or class, under Lasagne's name since December 2014."""
-    path = value.path if isinstance(value, (Global, Instance)) else None
-    return re.sub(r"^nntools\.", "lasagne.", path or "")
+    return re.sub(r"^nntools\.", "lasagne.", theano_functions.path_of(value) or "")
 
 
 def compute(nonlinearity: Nonlinearity, x: Array) -> Array:
     """Apply a nonlinearity to a numpy array, keeping its dtype."""
-    return FORMULAS[nonlinearity.function](x, **nonlinearity.constants).astype(x.dtype, copy=False)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        y = FORMULAS[nonlinearity.function](x, **nonlinearity.constants)
+    return y.astype(x.dtype, copy=False)
 
 
 def apply(
@@ -152,10 +187,10 @@ def apply(
     """Append the step of a nonlinearity; none for a linear one."""
     if nonlinearity.function == "linear":
         return x
-    if nonlinearity.function == "softmax" and len(x.shape) != 2:
+    if nonlinearity.function in ("softmax", "log_softmax") and len(x.shape) != 2:
         raise ValueError(
-            f"softmax is defined for matrices only (Theano refuses it too), the input has "
-            f"{len(x.shape)} axes"
+            f"{nonlinearity.function} is defined for matrices only (Theano refuses it too), the "
+            f"input has {len(x.shape)} axes"
         )
     activation = Activation(function=nonlinearity.function, constants=nonlinearity.constants)
     return builder.add(activation, (x,), x.shape, suffix=suffix)

@@ -9,13 +9,13 @@ divide by the places that exist.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lasport.inert import Global
-from lasport.layers.values import boolean, describe, repeated, text
+from lasport.layers.theano_functions import REDUCTIONS, read_reduction
+from lasport.layers.values import boolean, repeated, text
 from lasport.layers.windows import strided_windows
 from lasport.operations import GlobalReduce, Pool
 from lasport.plan import PlanBuilder, Value
@@ -162,29 +162,6 @@ for _family, _axes in ((POOL, 2), (POOL3D, 3)):
     register(
         dataclasses.replace(_family, absent={"ignore_border": True}),
         kinds=[f"lasagne.layers.dnn.{_mode}Pool{_axes}DDNNLayer" for _mode in ("", "Max")],
-    )
-
-# Theano reductions that GlobalPoolLayer may hold; var and std are the biased ones.
-REDUCTIONS: Mapping[str, Callable[..., Array]] = {
-    "mean": np.mean,
-    "max": np.max,
-    "min": np.min,
-    "sum": np.sum,
-    "prod": np.prod,
-    "var": np.var,
-    "std": np.std,
-}
-
-
-def read_reduction(value: object) -> str:
-    """Read ``pool_function``: one of Theano's reductions, by name."""
-    theano = isinstance(value, Global) and value.module.startswith("theano.tensor")
-    if theano and isinstance(value, Global) and value.name in REDUCTIONS:
-        return value.name
-    name = value.path if isinstance(value, Global) else describe(value)
-    raise ValueError(
-        f"the function {name} is none of theano.tensor's {', '.join(REDUCTIONS)}; rebuild the "
-        "layer with one of those"
     )
 
 

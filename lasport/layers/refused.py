@@ -25,8 +25,7 @@ for _what, _kinds in {
     "recurrent layers": [
         "recurrent.CustomRecurrentLayer",
     ],
-    "expressions and inverses": [
-        "special.ExpressionLayer",
+    "inverses": [
         "special.InverseLayer",
     ],
 }.items():

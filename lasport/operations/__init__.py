@@ -27,6 +27,7 @@ from lasport.operations.pooling import (
     Pool,
     PoolFeatures,
     PyramidPool,
+    Reduce,
     Upscale,
     WinnerTakesAll,
 )
@@ -71,6 +72,7 @@ __all__ = [
     "PyramidPool",
     "RandomRectify",
     "Recurrence",
+    "Reduce",
     "Rescale",
     "Reshape",
     "Scale",

@@ -5,9 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from lasport.layout import Layout
-from lasport.operations.base import Operation, Wanted
+from lasport.operations.base import Operation, Wanted, physical_axes
 
-__all__ = ["GlobalReduce", "Pool", "PoolFeatures", "PyramidPool", "Upscale", "WinnerTakesAll"]
+__all__ = [
+    "GlobalReduce",
+    "Pool",
+    "PoolFeatures",
+    "PyramidPool",
+    "Reduce",
+    "Upscale",
+    "WinnerTakesAll",
+]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,6 +46,28 @@ class GlobalReduce(Operation):
 
     wants: Wanted = field(default="channels_last", init=False)
     function: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Reduce(Operation):
+    """Reduce some axes, which go, or stay with size 1."""
+
+    function: str
+    axes: tuple[int, ...]
+    keepdims: bool
+
+    def __post_init__(self) -> None:
+        # Which axes are left depends on their order, unless all are.
+        object.__setattr__(self, "wants", "any" if self.keepdims else "lasagne")
+
+    def arranged(self, layout: Layout) -> Operation:
+        """Return the reduction of the physical axes."""
+        return replace(self, axes=physical_axes(layout, self.axes))
+
+    @property
+    def needs_batch_size(self) -> bool:
+        """Whether examples are reduced."""
+        return 0 in self.axes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

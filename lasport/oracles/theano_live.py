@@ -118,7 +118,18 @@ def _live_outputs(net: Network, version: str) -> list[object]:
     if version == "0.1":
         _require_options_of_0_1(net)
     origin = read_layers(layers, net.outputs).origin
-    return list(origin) if isinstance(origin, tuple) else []
+    outputs = list(origin) if isinstance(origin, tuple) else []
+    _intern_auto(outputs)
+    return outputs
+
+
+def _intern_auto(outputs: list[object]) -> None:
+    """Give ExpressionLayer its 'auto' back: it asks for that very string, not for one equal."""
+    import lasagne
+
+    for layer in lasagne.layers.get_all_layers(outputs):
+        if getattr(layer, "_output_shape", None) == "auto":
+            layer._output_shape = sys.intern("auto")
 
 
 def _unpickle(path: os.PathLike[Any], version: str) -> object:

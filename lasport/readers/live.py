@@ -8,6 +8,7 @@ layer's attributes, whichever version made it.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -131,6 +132,10 @@ class _Copier:
                 copy.extend(map(self.copy, value))
             elif isinstance(value, dict) and isinstance(copy, dict):
                 copy.update((self.copy(key), self.copy(entry)) for key, entry in value.items())
+            elif isinstance(value, functools.partial) and isinstance(copy, Instance):
+                # The state that a pickle gives it.
+                parts = (value.func, value.args, value.keywords)
+                copy.state = (*map(self.copy, parts), None)
             elif isinstance(copy, Instance):
                 whole = _is_layer(value)
                 copy.state = {

@@ -28,6 +28,7 @@ TOPICS = {
     "volumes and others": mutants_of_sequences.VOLUMES,
     "rectifiers": mutants_of_special.RECTIFIERS,
     "transformers": mutants_of_sampling.SAMPLING,
+    "expressions": mutants_of_special.EXPRESSIONS,
     "rounding": mutants_of_weights.ROUNDING,
     "demo net": mutants_of_weights.DEMO,
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lasport.weights import Rows
-from tests.compare.edits import conversions, weights
-from tests.compare.mutant import INFER, Mutant, exact
+from tests.compare.edits import arguments, become, conversions, weights
+from tests.compare.mutant import INFER, OUT, Mutant, exact, foreign
 
 AT = f"{INFER}/layer"
 
@@ -24,4 +24,27 @@ RECTIFIERS = {
     "slopes in channels-first order": Mutant(
         "prelu_of_flattened", AT, conversions("layer", drop=Rows, weight="alpha")
     ),
+}
+
+EXPRESSIONS = {
+    "hard sigmoid of Keras": foreign(
+        "nonlinearity_theano_hard_sigmoid",
+        f"{OUT}/layer",
+        become("layer", "keras.layers.Activation", activation="hard_sigmoid"),
+    ),
+    "sigmoid in place of its approximation": foreign(
+        "nonlinearity_theano_ultra_fast_sigmoid",
+        f"{OUT}/layer",
+        become("layer", "keras.layers.Activation", activation="sigmoid"),
+    ),
+    "log in place of log1p": Mutant(
+        "expression_chain", f"{INFER}/layer5", arguments("layer5", function="log")
+    ),
+    "square in place of magnitude": Mutant(
+        "expression_chain_2", f"{INFER}/layer4", arguments("layer4", function="sqr")
+    ),
+    "standard deviation in place of variance": Mutant(
+        "expression_var", AT, arguments("layer", function="std")
+    ),
+    "mean in place of sum": Mutant("expression_sum", AT, arguments("layer", function="mean")),
 }

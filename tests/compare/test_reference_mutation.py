@@ -17,6 +17,7 @@ import pytest
 from lasport import verify
 from lasport.compare.metrics import STRUCTURE_BOUND, measure
 from lasport.errors import ComparisonError
+from lasport.layers.expression import Reduction
 from lasport.layers.nonlinearities import Nonlinearity
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.layers.sampling import interpolate, spaced
@@ -86,6 +87,13 @@ MISREAD = {
     "border mode of a spline": ("tps_points_9", "layer", {"border_mode": "nearest"}),
     "grid not precomputed": ("tps_default", "layer", {"precompute_grid": False}),
     "grid precomputed": ("tps_not_precomputed", "layer", {"precompute_grid": True}),
+    "function": ("expression_sqr", "layer", {"function": Nonlinearity("abs")}),
+    "axes of a reduction": ("expression_prod", "layer", {"function": Reduction("prod", (1, 2))}),
+    "reduction of an expression": (
+        "expression_mean",
+        "layer",
+        {"function": Reduction("sum", (2,))},
+    ),
     "in a whole net": ("net_residual_block", "b_bn", {"epsilon": 1e-4}),
     "at the end of a net": ("net_digits", "hidden_bn", {"alpha": 0.4}),
 }

@@ -15,13 +15,15 @@ def resolve(name, value):
     import lasagne
     import theano.tensor as T
 
+    if isinstance(value, str) and value.startswith("T."):
+        for part in value[2:].split("."):
+            T = getattr(T, part)
+        return T
     if name == "nonlinearity" and isinstance(value, tuple):
         kind, options = value
         return getattr(lasagne.nonlinearities, kind)(**options)
     if name == "nonlinearity" and isinstance(value, str):
         return getattr(lasagne.nonlinearities, value)
-    if isinstance(value, str) and value.startswith("T."):
-        return getattr(T, value[2:])
     return value
 
 

@@ -3,7 +3,9 @@
 Rows are those of ``families.py``. Batches are small: a record keeps every output five times.
 """
 
-from families import COARSE, one_layer, prefixed
+import functools
+
+from families import COARSE, one_layer, prefixed, resolve
 
 
 def rectified(kind, source, inner, **options):
@@ -21,6 +23,30 @@ def flattened_and_rectified(source, num_units):
     net = layers.FlattenLayer(net, name="flat")
     net = layers.ParametricRectifierLayer(net, name="layer")
     return layers.DenseLayer(net, num_units, nonlinearity=None, name="dense")
+
+
+def expressed(functions, source=(2, 3, 4), output_shape=None):
+    """Build input -> one ExpressionLayer for each function, the last with `output_shape`.
+
+    A pair of a function and keyword arguments stands for a ``functools.partial``.
+    """
+    from lasagne import layers
+
+    net = layers.InputLayer(source, name="input")
+    for number, named in enumerate(functions, 1):
+        name, options = named if isinstance(named, tuple) else (named, {})
+        function = resolve("nonlinearity", name)
+        if options:
+            function = functools.partial(function, **options)
+        last = number == len(functions)
+        name = "layer" if last else "layer%d" % number
+        net = layers.ExpressionLayer(net, function, output_shape if last else None, name=name)
+    return net
+
+
+def all_but_last(shape):
+    """Return a shape without its last axis."""
+    return shape[:-1]
 
 
 PARAMETRIC_RECTIFIER = prefixed(
@@ -65,16 +91,123 @@ FLATTENED = [
     )
 ]
 
+THEANO = prefixed(
+    "nonlinearity_theano_",
+    "NonlinearityLayer",
+    [
+        (name, {"nonlinearity": "T.nnet." + name}, "Theano's own function of that name")
+        for name in (
+            "elu",
+            "hard_sigmoid",
+            "logsoftmax",
+            "relu",
+            "selu",
+            "sigmoid",
+            "softmax",
+            "softplus",
+            "softsign",
+            "ultra_fast_sigmoid",
+        )
+    ]
+    + [("tanh", {"nonlinearity": "T.tanh"}, "Theano's own tanh")],
+    source=(3, 5),
+) + prefixed(
+    "dense_theano_",
+    "DenseLayer",
+    [(name, {"nonlinearity": "T." + name}, "Theano's own " + name) for name in ("tanh", "exp")],
+    source=(2, 3),
+    num_units=4,
+)
+
+CHAIN = ["T.nnet.softplus", "T.sqrt", "T.log", "T.sqr", "T.log1p", "T.expm1", "T.neg", "T.exp"]
+IMAGES = {"source": (2, 3, 4, 2)}
+
+EXPRESSION = [
+    ("expression_" + name, options, pins)
+    for name, options, pins in [
+        ("sqr", {"functions": ["T.sqr"], "source": (None, 3, None)}, "the input's shape"),
+        ("sgn", {"functions": ["T.sgn"]}, "a gradient of 0 everywhere"),
+        ("chain", {"functions": CHAIN}, "elementwise functions in a row"),
+        ("chain_2", {"functions": ["T.exp", "T.inv", "T.sin", "T.abs_", "T.cos"]}, "more of them"),
+        ("lasagne", {"functions": ["softplus"], "output_shape": "auto"}, "one of Lasagne's"),
+        ("copy", {"functions": ["T.tensor_copy"]}, "nothing happens"),
+        (
+            "mean",
+            {
+                "functions": [("T.mean", {"axis": -1})],
+                "output_shape": "auto",
+                "source": (None, 3, 4),
+            },
+            "the last axis goes",
+        ),
+        (
+            "max",
+            dict(IMAGES, functions=[("T.max", {"axis": (2, 3)})], output_shape=(None, 3)),
+            "space goes; a shape that says less than is known",
+        ),
+        (
+            "std",
+            dict(
+                IMAGES,
+                functions=[("T.std", {"axis": [3, 1], "keepdims": True})],
+                output_shape=(2, 1, 4, 1),
+            ),
+            "what is reduced stays with size 1; a list of axes",
+        ),
+        (
+            "var",
+            dict(IMAGES, functions=[("T.var", {"axis": 1})], output_shape="auto"),
+            "the channels go",
+        ),
+        (
+            "sum",
+            {"functions": [("T.sum", {"axis": 0})], "output_shape": (3, 4)},
+            "the batch goes",
+        ),
+        (
+            "min",
+            {"functions": [("T.min", {"axis": 2})], "output_shape": all_but_last},
+            "a function for its shape",
+        ),
+        (
+            "prod",
+            {"functions": [("T.prod", {"keepdims": True})], "output_shape": "auto"},
+            "everything; the axes stay",
+        ),
+    ]
+]
+
 TIES = prefixed(
     "ties_",
     "ParametricRectifierLayer",
     [("prelu", {"source": (None, 3, 5)}, "gradient at exactly 0")],
 )
 
+TIES_EXPRESSION = [
+    (
+        "ties_expression_max",
+        {"functions": [("T.max", {"axis": 1})], "output_shape": "auto", "source": (2, 5, 3)},
+        "every tie gets the whole gradient",
+    ),
+    (
+        "ties_expression_abs",
+        {"functions": ["T.abs_"], "source": (2, 5)},
+        "gradient at exactly 0",
+    ),
+    (
+        "ties_hard_sigmoid",
+        {"functions": ["T.nnet.hard_sigmoid"], "source": (5, 7)},
+        "gradient at both ends",
+    ),
+]
+
 # family, how it is built, its table, settings that its cases share
 SPECIAL_FAMILIES = [
     ("prelu", one_layer, PARAMETRIC_RECTIFIER, {}),
     ("prelu", rectified, PRELU, {}),
     ("prelu", flattened_and_rectified, FLATTENED, {}),
+    ("nonlinearity", one_layer, THEANO, {}),
+    ("expression", expressed, EXPRESSION, {}),
     ("ties", one_layer, TIES, {"grid": COARSE}),
+    ("ties", expressed, TIES_EXPRESSION, {"grid": COARSE}),
 ]

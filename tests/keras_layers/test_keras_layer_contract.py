@@ -34,6 +34,7 @@ from lasport.keras_layers import (
     Pooling,
     PyramidPooling,
     RandomizedRectifier,
+    Reduce,
     Scale,
     Shift,
     Slice,
@@ -92,6 +93,15 @@ CASES = {
         f"global_{function}": (GlobalReduce, {"function": function}, MAPS, (0, 1, 2))
         for function in ("mean", "max", "min", "sum", "prod", "var", "std")
     },
+    "reduce": (Reduce, {"function": "std", "axes": [1, -1]}, MAPS, (0, 1, 2, 3)),
+    "reduce_keeping": (
+        Reduce,
+        {"function": "max", "axes": [2, 0], "keepdims": True},
+        MAPS,
+        (0, 1, 2, 3),
+    ),
+    "hard_sigmoid": (Nonlinearity, {"function": "hard_sigmoid"}, MAPS, (0, 1, 2, 3)),
+    "ultra_fast_sigmoid": (Nonlinearity, {"function": "ultra_fast_sigmoid"}, MAPS, (0, 1, 2, 3)),
     "shift": (Shift, {"shared_axes": [0, 2]}, MAPS, (0, 2)),
     "scale": (Scale, {"shared_axes": [0, -1]}, MAPS, (0, 3)),
     "parametric_rectifier": (ParametricRectifier, {"shared_axes": [0, -2]}, MAPS, (0, 2)),

@@ -29,6 +29,9 @@ CASES = [
     ),
     ("sigmoid", {}, 1 / (1 + math.e), 1 / (1 + math.exp(-2)), 0.25),
     ("linear", {}, -1.0, 2.0, 1.0),
+    ("softsign", {}, -0.5, 2 / 3, 1.0),
+    ("hard_sigmoid", {}, 0.3, 0.9, 0.2),
+    ("ultra_fast_sigmoid", {}, 0.25, 0.875, 0.375),
 ]
 
 
@@ -55,6 +58,14 @@ THEANO = {
         lambda T, x: T.tanh(x * (2 / 3)) * 1.7159,
     ),
     "sigmoid": ({}, lambda T, x: T.nnet.sigmoid(x)),
+    "softsign": ({}, lambda T, x: T.nnet.softsign(x)),
+    "hard_sigmoid": ({}, lambda T, x: T.nnet.hard_sigmoid(x)),
+    "abs": ({}, lambda T, x: abs(x)),
+    "cos": ({}, lambda T, x: T.cos(x)),
+    "neg": ({}, lambda T, x: T.neg(x)),
+    "sgn": ({}, lambda T, x: T.sgn(x)),
+    "sin": ({}, lambda T, x: T.sin(x)),
+    "sqr": ({}, lambda T, x: T.sqr(x)),
 }
 
 
@@ -123,7 +134,7 @@ def test_elu_keeps_the_digits_of_tiny_inputs_in_float32(in_keras):
 
 
 def test_unknown_functions_are_refused_with_the_known_ones():
-    with pytest.raises(LayerArgumentError, match=r"'elu', .*'tanh'; got 'swish'"):
+    with pytest.raises(LayerArgumentError, match=r"'elu', .*'tanh', .*; got 'swish'"):
         Nonlinearity("swish")
 
 

@@ -15,9 +15,9 @@ REASONS = (
     ("cuda_convnet.CCLayer", "abstract base class"),
     ("recurrent.Gate", "no layer of its own"),
     ("recurrent.CustomRecurrentLayer", "does not translate recurrent layers"),
-    ("special.InverseLayer", "does not translate expressions and inverses"),
+    ("special.InverseLayer", "does not translate inverses"),
     # Where they lived before 2015.
-    ("nntools.layers.base.ExpressionLayer", "expressions and inverses"),
+    ("nntools.layers.base.InverseLayer", "does not translate inverses"),
     ("lasagne.layers.base.MMLayer", "abstract base class"),
     ("__main__.DenseLayer", UNKNOWN.format(kind="__main__.DenseLayer")),
     ("lasagne.layers.dense.SparseLayer", UNKNOWN.format(kind="lasagne.layers.dense.SparseLayer")),

@@ -97,6 +97,13 @@ def test_a_net_from_a_file_is_unpickled_and_run(filename: str, name: str, golden
     assert largest_difference(expected, record) < 1e-14
 
 
+def test_an_unpickled_auto_is_still_auto(lasagne: ModuleType, golden: Path) -> None:
+    if not hasattr(lasagne.layers, "ParametricRectifierLayer"):
+        pytest.skip("Lasagne 0.1 has no module lasagne.layers.special")
+    record = theano_record(lasport.load(golden / "expression_mean.pkl"), passes=0)
+    assert record.meta["layers"][-1]["output_shape"] == [None, 3]
+
+
 @pytest.mark.usefixtures("lasagne")
 def test_a_net_of_theano_pymc_takes_theano_pymc(golden: Path) -> None:
     net = lasport.load(golden / "net_lenet.py311-pymc112.pkl.gz")

@@ -18,6 +18,7 @@ import pytest
 import lasport
 from lasport import from_lasagne
 from lasport.errors import InvalidNetworkError, UnsupportedLayersError, UsageError
+from lasport.layers.expression import Reduction
 from lasport.layers.nonlinearities import Nonlinearity
 from lasport.spec import Network
 
@@ -206,6 +207,21 @@ STRANGE_FUNCTIONS = {
 def test_other_functions_are_refused_by_name(function: object, name: str) -> None:
     with pytest.raises(AssertionError, match=name):
         raise AssertionError(nonlinearity(function).problem)
+
+
+def test_a_partial_is_read_with_what_it_fixes() -> None:
+    mean = named("theano.tensor.basic.mean")
+    layer = live(
+        "lasagne.layers.special.ExpressionLayer",
+        input_layer=source(3, 5),
+        function=functools.partial(mean, axis=-1),
+        _output_shape="auto",
+        name=None,
+        params={},
+    )
+    found = from_lasagne(layer).layers[-1]
+    assert found.problem is None
+    assert found.attributes.function == Reduction("mean", (-1,))  # type: ignore[attr-defined]
 
 
 def two_branches() -> dict[str, Any]:

@@ -267,6 +267,17 @@ def _build_transformer(
     _build_plain(layer, family, arguments, options)
 
 
+def _build_expression(
+    layer: Layer, family: Family, arguments: Arguments, options: Arguments
+) -> None:
+    said = arguments.pop("output_shape")
+    if callable(said):
+        arguments["get_output_shape_for"] = said
+    else:
+        arguments["_output_shape"] = said if said in (None, "auto") else tuple(said)
+    _build_plain(layer, family, arguments, options)
+
+
 def _join_states(layer: Layer, arguments: Arguments, options: Arguments) -> None:
     """Begin a recurrent layer: mask and initial states that are layers become inputs."""
     incomings = [arguments.pop("incoming")]
@@ -360,6 +371,7 @@ BUILDERS: Mapping[str, Builder] = {
     "ElemwiseSumLayer": _build_sum,
     "TransformerLayer": _build_transformer,
     "TPSTransformerLayer": _build_transformer,
+    "ExpressionLayer": _build_expression,
     "LSTMLayer": _build_gated,
     "GRULayer": _build_gated,
     "RecurrentLayer": _build_recurrent,

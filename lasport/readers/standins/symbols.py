@@ -233,14 +233,18 @@ ELEMENTWISE = {
     "tensor.neg": "theano.scalar.basic.Neg",
     "tensor.nnet.sigmoid": "theano.tensor.nnet.sigm.ScalarSigmoid",
     "tensor.nnet.softplus": "theano.tensor.nnet.sigm.ScalarSoftplus",
+    "tensor.nnet.softsign": "theano.tensor.nnet.nnet.ScalarSoftsign",
+    "tensor.nnet.ultra_fast_sigmoid": "theano.tensor.nnet.sigm.UltraFastScalarSigmoid",
     "tensor.sgn": "theano.scalar.basic.Sgn",
     "tensor.sin": "theano.scalar.basic.Sin",
     "tensor.sinh": "theano.scalar.basic.Sinh",
     "tensor.sqr": "theano.scalar.basic.Sqr",
+    "tensor.square": "theano.scalar.basic.Sqr",
     "tensor.sqrt": "theano.scalar.basic.Sqrt",
     "tensor.sub": "theano.scalar.basic.Sub",
     "tensor.tan": "theano.scalar.basic.Tan",
     "tensor.tanh": "theano.scalar.basic.Tanh",
+    "tensor.tensor_copy": "theano.scalar.basic.Identity",
     "tensor.true_div": "theano.scalar.basic.TrueDiv",
 }
 # Functions that live elsewhere than where scripts find them.
@@ -249,9 +253,9 @@ MOVED = {
     "tensor.nnet.relu": "theano.tensor.nnet.nnet.relu",
     "tensor.nnet.elu": "theano.tensor.nnet.nnet.elu",
     "tensor.nnet.selu": "theano.tensor.nnet.nnet.selu",
+    "tensor.nnet.logsoftmax": "theano.tensor.nnet.nnet.logsoftmax",
     "tensor.nnet.softmax": "theano.tensor.nnet.nnet.softmax",
     "tensor.nnet.hard_sigmoid": "theano.tensor.nnet.sigm.hard_sigmoid",
-    "tensor.nnet.ultra_fast_sigmoid": "theano.tensor.nnet.sigm.ultra_fast_sigmoid",
 }
 TENSORS = {"scalar": 0, "vector": 1, "matrix": 2, "tensor3": 3, "tensor4": 4, "tensor5": 5}
 # "row" and "col" are matrices of one row or column.

@@ -19,7 +19,14 @@ __all__ = ["MAPPINGS", "stock_activation"]
 
 # Keras' name of each function, where forward results are equal; gradients differ
 # at 0 for the second group.
-SMOOTH_ACTIVATIONS = {"sigmoid": "sigmoid", "softmax": "softmax", "tanh": "tanh"}
+SMOOTH_ACTIVATIONS = {
+    "exp": "exponential",
+    "log_softmax": "log_softmax",
+    "sigmoid": "sigmoid",
+    "softmax": "softmax",
+    "softsign": "softsign",
+    "tanh": "tanh",
+}
 STOCK_ACTIVATIONS = SMOOTH_ACTIVATIONS | {
     "softplus": "softplus",
     "rectify": "relu",

@@ -7,6 +7,7 @@ from lasport.operations import (
     Pool,
     PoolFeatures,
     PyramidPool,
+    Reduce,
     Upscale,
     WinnerTakesAll,
 )
@@ -108,11 +109,19 @@ def _pyramid_pool(op: PyramidPool, context: Context) -> list[Made]:
     return [Made("lasport.keras_layers.PyramidPooling", arguments)]
 
 
+def _reduce(op: Reduce, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {"function": op.function, "axes": op.axes}
+    if op.keepdims:
+        arguments["keepdims"] = True
+    return [Made("lasport.keras_layers.Reduce", arguments)]
+
+
 MAPPINGS: Mappings = {
     GlobalReduce: _global_reduce,
     Pool: _pool,
     PoolFeatures: _pool_features,
     PyramidPool: _pyramid_pool,
+    Reduce: _reduce,
     Upscale: _upscale,
     WinnerTakesAll: _winner_takes_all,
 }
