@@ -9,6 +9,8 @@ import pytest
 import lasport
 from lasport import KerasLayer
 from lasport.errors import ComparisonError, RegistrationError, UnsupportedLayersError
+from lasport.oracles.record import Record
+from lasport.oracles.reference import reference_record
 from lasport.passes import lower
 from lasport.readers.network import build_network
 from lasport.translate import translate
@@ -344,3 +346,24 @@ def test_errors_of_a_reading_stay_what_they_are():
     given = net()
     with pytest.raises(ComparisonError, match="takes"):
         lasport.verify(given, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
+
+
+class Noisy(keras.layers.Layer):
+    """Add noise of its own in training mode."""
+
+    def call(self, x, training=False):
+        return x + keras.random.normal(keras.ops.shape(x), dtype=x.dtype) if training else x
+
+
+def test_a_layer_that_draws_is_compared_in_inference_mode_only():
+    lasport.register(KIND, lambda saved: KerasLayer(Noisy), reference=lambda s, x, run: x[0])
+    given = build_network(layer(KIND, source((None, 3)), {}, name="odd"))
+    assert lasport.verify(given, modes=("inference",))
+    assert not lasport.verify(given)
+    record = reference_record(given, passes=1)
+    drawn = {"training/masks/1/0": record.inputs[0], "passes/1/masks/1/0": record.inputs[0]}
+    record = Record({**record.meta, "theano": "1.0.5"}, {**record.arrays, **drawn})
+    assert lasport.verify(given, oracle=record, modes=("inference",))
+    report = lasport.verify(given, oracle=record, passes=(1,))
+    assert not report
+    assert any("odd" in problem for problem in report.problems), report.to_text()
