@@ -22,8 +22,9 @@ from lasport import __version__, demo
 from lasport.api import load, to_keras, verify
 from lasport.atomic import require_writable
 from lasport.errors import LasportError, UnreadableFileError, UnsupportedLayersError, UsageError
+from lasport.inspection import inspect_network, inspect_parameters
 from lasport.oracles.record import Mode
-from lasport.outline import outline, outline_parameters
+from lasport.outline import outline, outline_findings, outline_parameters
 from lasport.own_layers import run_registrations, temporary_registrations
 from lasport.passes import DataFormat, lower
 from lasport.readers.binding import BatchNormStatistic
@@ -97,9 +98,15 @@ def _inspect(arguments: argparse.Namespace) -> int:
             parameters = read_parameters(arguments.file, arguments.params_key)
         except LasportError:
             raise error from None
-        show("\n".join(outline_parameters(parameters)), sys.stdout)
+        if arguments.json:
+            _show_json(inspect_parameters(parameters))
+        else:
+            show("\n".join(outline_parameters(parameters)), sys.stdout)
         return EQUAL
-    show(f"{net.summary()}\n", sys.stdout)
+    if arguments.json:
+        _show_json(inspect_network(net, arguments.profile))
+        return EQUAL
+    show("\n".join([net.summary(), *outline_findings(net), ""]), sys.stdout)
     try:
         calls = keras_calls(lower(translate(net)), arguments.profile, net.dtype.name)
     except UnsupportedLayersError as error:
@@ -107,6 +114,11 @@ def _inspect(arguments: argparse.Namespace) -> int:
     else:
         show("\n".join(outline(calls)), sys.stdout)
     return EQUAL
+
+
+def _show_json(content: dict[str, object]) -> None:
+    # Every character beyond ASCII is escaped, so nothing in a file can steer a terminal.
+    print(json.dumps(content, indent=1, allow_nan=False))
 
 
 def _convert(arguments: argparse.Namespace) -> int:
@@ -253,6 +265,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_inspect)
     _add_net(command)
     _add_profile(command, default="stock")
+    command.add_argument("--json", action="store_true", help="print all of it as JSON")
 
     command = commands.add_parser("convert", help="write the Keras model of a net")
     command.set_defaults(run=_convert)

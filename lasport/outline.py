@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from lasport.readers.parameters import SavedParameters
-from lasport.spec import Array, format_shape
+from lasport.spec import Array, Network, format_shape
 from lasport.targets.keras_calls import Call, Calls
 
-__all__ = ["outline", "outline_parameters"]
+__all__ = ["outline", "outline_findings", "outline_parameters"]
 
 OWN = "lasport.keras_layers."
 NOTHING = "nothing: it passes on what it is given"
@@ -44,6 +44,21 @@ def outline(calls: Calls) -> Iterator[str]:
     else:
         shipped = "the other" if users else "all of these"
         yield f"Keras ships {shipped} layers: the saved model loads without lasport."
+
+
+def outline_findings(net: Network) -> Iterator[str]:
+    """Say what stands out: numbers that are none, and where layers were made, if the file tells."""
+    for layer, param in net.owned_params():
+        lost = int(param.value.size - np.isfinite(param.value).sum())
+        if lost:
+            name = f"{layer.name}.{param.name}"
+            yield f"warning: {lost} of {param.value.size} values of {name} are not finite"
+    traced = [layer for layer in net.layers if layer.made_at is not None]
+    width = max((len(layer.name) for layer in traced), default=0)
+    if traced:
+        yield "Made at, in the source of whoever saved it:"
+    for layer in traced:
+        yield f"  {layer.name:<{width}}  {layer.made_at}"
 
 
 def outline_parameters(parameters: SavedParameters) -> Iterator[str]:

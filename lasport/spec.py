@@ -72,6 +72,8 @@ class Layer:
         ``None`` where it cannot be known (an unknown class, or behind one).
     problem : str or None
         Why the layer cannot be translated, where reading it already showed that.
+    made_at : str or None
+        The line of the user's own source that made it, where its file tells.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Layer:
     input_shapes: tuple[Shape | None, ...]
     output_shape: Shape | None
     problem: str | None = None
+    made_at: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

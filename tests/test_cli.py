@@ -106,6 +106,54 @@ def test_inspect_stops_at_the_outputs_that_are_asked_for(net, capsys):
     assert "conv3" not in printed
 
 
+def inspected(path, capsys, *options):
+    assert main(["inspect", str(path), "--json", *options]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_inspect_tells_everything_as_json(net, capsys):
+    found = inspected(net, capsys)
+    assert (found["kind"], found["outputs"], found["refused"]) == ("network", ["probabilities"], [])
+    layers = {layer["name"]: layer for layer in found["layers"]}
+    conv = layers["conv1"]
+    assert conv["class"] == "lasagne.layers.conv.Conv2DLayer"
+    assert conv["output_shape"] == [None, 16, 8, 8]
+    assert conv["options"]["filter_size"] == [3, 3]
+    assert conv["made_at"].startswith("train_digits.py:")
+    (weights,) = conv["parameters"]
+    assert (weights["shape"], weights["dtype"]) == ([16, 1, 3, 3], "float32")
+    assert weights["smallest"] < 0 < weights["largest"]
+    assert weights["not_finite"] == 0
+    assert {call["layer"] for call in found["keras"]} >= {"keras.layers.Conv2D"}
+
+
+def test_inspect_says_where_layers_were_made(net, capsys):
+    assert main(["inspect", str(net)]) == 0
+    assert re.search(r"conv1 +train_digits\.py:\d+: .*Conv2DLayer", capsys.readouterr().out)
+
+
+def test_inspect_tells_refusals_as_json(unsupported, capsys):
+    found = inspected(unsupported, capsys)
+    assert len(found["refused"]) == 2
+    assert found["keras"] == []
+
+
+def test_inspect_warns_of_what_is_no_number(tmp_path, capsys):
+    source = (
+        "from lasagne.layers import *\ndef build(): return DenseLayer(InputLayer((None, 2)), 3)"
+    )
+    (tmp_path / "model.py").write_text(source)
+    weights = np.array([[1, np.nan, np.inf], [1, 2, 3]])
+    np.savez(tmp_path / "saved.npz", weights, np.zeros(3))
+    arguments = [f"{tmp_path}/model.py:build", "--params", f"{tmp_path}/saved.npz"]
+    assert main(["inspect", *arguments]) == 0
+    assert "warning: 2 of 6 values of dense_1.W are not finite" in capsys.readouterr().out
+    found = inspected(arguments[0], capsys, *arguments[1:])
+    assert found["layers"][1]["parameters"][0]["not_finite"] == 2
+    saved = inspected(tmp_path / "saved.npz", capsys)
+    assert (saved["kind"], saved["order"], len(saved["arrays"])) == ("parameters", "in order", 2)
+
+
 def test_inspect_lists_the_parameters_of_a_file_that_has_no_net(tmp_path, capsys):
     path = tmp_path / "saved.npz"
     np.savez(path, np.linspace(-1, 2, 6, dtype=np.float32).reshape(2, 3), np.array([1.0, np.nan]))

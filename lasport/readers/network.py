@@ -18,6 +18,7 @@ import numpy as np
 from lasport import layers as _families_are_registered  # noqa: F401 - importing registers
 from lasport.errors import InvalidNetworkError, UnreadableFileError, UsageError
 from lasport.inert import Instance
+from lasport.readers.traces import made_at
 from lasport.registry import Family, family_of
 from lasport.spec import Array, Layer, Network, Param, Shape
 
@@ -258,6 +259,7 @@ class _LayerBuilder:
             input_shapes=inputs,
             output_shape=shape,
             problem=problem,
+            made_at=made_at(v for v in state.values() if id(v) in self.arrays),
         )
 
     def _params(
