@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 import keras
@@ -10,12 +10,15 @@ import numpy as np
 from keras import initializers, ops
 
 from lasport.keras_layers.arguments import LayerArgumentError, one_of
+from lasport.keras_layers.nonlinearity import check_function
 from lasport.spec import Shape
 
-__all__ = ["Recurrence", "clip_gradient"]
+__all__ = ["Function", "Recurrence", "clip_gradient", "read_function", "write_function"]
 
 Tensor: TypeAlias = keras.KerasTensor
 Step: TypeAlias = Callable[[Tensor, list[Tensor]], list[Tensor]]
+# A name, or a list of a name and a mapping of constants, as JSON has them.
+Function: TypeAlias = "str | list[Any]"
 
 
 class Recurrence(keras.layers.Layer):
@@ -49,11 +52,12 @@ class Recurrence(keras.layers.Layer):
     frozen : sequence of str
         Names of weights that are not trained.
     **kwargs
-        Keyword arguments of ``keras.layers.Layer``, and initializers of the
-        initial states, which start at zero by default.
+        Keyword arguments of ``keras.layers.Layer``, and those of ``default_initializers``.
     """
 
     states: ClassVar[tuple[str, ...]] = ("hidden",)
+    default_initializers: ClassVar[Mapping[str, str]] = {"initial_hidden_initializer": "zeros"}
+    """The initializers that the layer takes, with the defaults."""
 
     def __init__(
         self,
@@ -67,9 +71,8 @@ class Recurrence(keras.layers.Layer):
         frozen: Sequence[str] = (),
         **kwargs: Any,  # Keras' own, whatever they are in the installed version.
     ) -> None:
-        starts = {
-            f"initial_{name}_initializer": kwargs.pop(f"initial_{name}_initializer", "zeros")
-            for name in self.states
+        given_initializers = {
+            name: kwargs.pop(name, default) for name, default in self.default_initializers.items()
         }
         super().__init__(**kwargs)
         self.given = tuple(one_of(("mask", *self.states), name, "given") for name in given)
@@ -79,7 +82,7 @@ class Recurrence(keras.layers.Layer):
         self.gradient_steps = gradient_steps
         self.unroll = unroll
         self.frozen = tuple(frozen)
-        for attribute, initializer in starts.items():
+        for attribute, initializer in given_initializers.items():
             setattr(self, attribute, initializers.get(initializer))
         self.supports_masking = True
 
@@ -164,7 +167,6 @@ class Recurrence(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return what ``from_config`` needs."""
-        starts = [f"initial_{name}_initializer" for name in self.states]
         return {
             **super().get_config(),
             "given": list(self.given),
@@ -174,7 +176,10 @@ class Recurrence(keras.layers.Layer):
             "gradient_steps": self.gradient_steps,
             "unroll": self.unroll,
             "frozen": list(self.frozen),
-            **{name: initializers.serialize(getattr(self, name)) for name in starts},
+            **{
+                name: initializers.serialize(getattr(self, name))
+                for name in self.default_initializers
+            },
         }
 
     def clip(self, x: Tensor) -> Tensor:
@@ -245,6 +250,24 @@ class _Step:
         return after[0], after
 
     __call__ = call
+
+
+def read_function(given: Function) -> tuple[str, dict[str, float]]:
+    """Return name and constants of a function, as configurations give it.
+
+    Raises
+    ------
+    LayerArgumentError
+        If there is no such function, or its constants are others.
+    """
+    name, constants = (given, {}) if isinstance(given, str) else given
+    return name, check_function(name, constants)
+
+
+def write_function(function: tuple[str, Mapping[str, float]]) -> Function:
+    """Return a function as configurations give it."""
+    name, constants = function
+    return [name, dict(constants)] if constants else name
 
 
 def clip_gradient(x: Tensor, bound: float) -> Tensor:

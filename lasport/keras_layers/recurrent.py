@@ -7,18 +7,22 @@ from typing import Any, ClassVar, TypeAlias
 
 import keras
 import numpy as np
-from keras import initializers, ops
+from keras import ops
 
 from lasport.keras_layers.arguments import LayerArgumentError
-from lasport.keras_layers.nonlinearity import apply_function, check_function
-from lasport.keras_layers.recurrence import Recurrence, Step
+from lasport.keras_layers.nonlinearity import apply_function
+from lasport.keras_layers.recurrence import (
+    Function,
+    Recurrence,
+    Step,
+    read_function,
+    write_function,
+)
 from lasport.spec import Shape
 
 __all__ = ["DenseRecurrence", "GRURecurrence", "LSTMRecurrence"]
 
 Tensor: TypeAlias = keras.KerasTensor
-# A name, or a list of a name and a mapping of constants, as JSON has them.
-Function: TypeAlias = "str | list[Any]"
 
 
 class _Gated(Recurrence):
@@ -31,15 +35,18 @@ class _Gated(Recurrence):
 
     defaults: ClassVar[Mapping[str, Function]] = {}
     blocks: ClassVar[int] = 1
+    default_initializers: ClassVar[Mapping[str, str]] = {
+        **Recurrence.default_initializers,
+        "kernel_initializer": "glorot_uniform",
+        "recurrent_initializer": "glorot_uniform",
+        "bias_initializer": "zeros",
+    }
 
     def __init__(
         self,
         units: int,
         functions: Mapping[str, Function] | None = None,
         use_bias: bool = True,
-        kernel_initializer: object = "glorot_uniform",
-        recurrent_initializer: object = "glorot_uniform",
-        bias_initializer: object = "zeros",
         **kwargs: Any,  # The loop's and Keras' own.
     ) -> None:
         super().__init__(**kwargs)
@@ -50,13 +57,10 @@ class _Gated(Recurrence):
             )
         self.units = int(units)
         self.functions = {
-            gate: _function(function)
+            gate: read_function(function)
             for gate, function in {**self.defaults, **(functions or {})}.items()
         }
         self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.recurrent_initializer = initializers.get(recurrent_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
 
     def build_step(self, step_shape: Shape) -> None:
         """Create kernels and bias."""
@@ -87,14 +91,8 @@ class _Gated(Recurrence):
         return {
             **super().get_config(),
             "units": self.units,
-            "functions": {
-                gate: [name, dict(constants)] if constants else name
-                for gate, (name, constants) in self.functions.items()
-            },
+            "functions": {gate: write_function(f) for gate, f in self.functions.items()},
             "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "recurrent_initializer": initializers.serialize(self.recurrent_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
         }
 
 
@@ -155,6 +153,11 @@ class LSTMRecurrence(_Gated):
 
     states = ("hidden", "cell")
     blocks = 4
+    default_initializers: ClassVar[Mapping[str, str]] = {
+        **_Gated.default_initializers,
+        "initial_cell_initializer": "zeros",
+        "peepholes_initializer": "zeros",
+    }
     defaults: ClassVar[Mapping[str, Function]] = {
         "input": "sigmoid",
         "forget": "sigmoid",
@@ -168,12 +171,10 @@ class LSTMRecurrence(_Gated):
         units: int,
         functions: Mapping[str, Function] | None = None,
         peepholes: bool = True,
-        peepholes_initializer: object = "zeros",
         **kwargs: Any,  # The loop's and Keras' own.
     ) -> None:
         super().__init__(units, functions, **kwargs)
         self.has_peepholes = peepholes
-        self.peepholes_initializer = initializers.get(peepholes_initializer)
 
     def build_step(self, step_shape: Shape) -> None:
         """Create kernels, bias and peepholes."""
@@ -203,11 +204,7 @@ class LSTMRecurrence(_Gated):
 
     def get_config(self) -> dict[str, Any]:
         """Return what ``from_config`` needs."""
-        return {
-            **super().get_config(),
-            "peepholes": self.has_peepholes,
-            "peepholes_initializer": initializers.serialize(self.peepholes_initializer),
-        }
+        return {**super().get_config(), "peepholes": self.has_peepholes}
 
 
 @keras.saving.register_keras_serializable(package="lasport")
@@ -342,7 +339,6 @@ class DenseRecurrence(_Gated):
     Examples
     --------
     >>> import numpy as np
-    >>> import numpy as np
     >>> layer = DenseRecurrence(1, kernel_initializer="ones", recurrent_initializer="ones")
     >>> layer(np.array([[[1.0, 2.0], [3.0, 4.0]]])).numpy().tolist()
     [[[3.0], [10.0]]]
@@ -358,13 +354,6 @@ class DenseRecurrence(_Gated):
             return [self.apply("hidden", self.clip(x + ops.matmul(states[0], recurrent)))]
 
         return self.project(sequence), step
-
-
-def _function(given: Function) -> tuple[str, dict[str, float]]:
-    if isinstance(given, str):
-        return given, check_function(given, {})
-    name, constants = given
-    return name, check_function(name, constants)
 
 
 def _size(shape: Shape) -> int:

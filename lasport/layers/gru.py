@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from lasport.layers import nonlinearities
 from lasport.layers.nonlinearities import Nonlinearity
-from lasport.layers.recurrence import RecurrenceAttributes, activations, flat, stack
-from lasport.layers.values import integer
-from lasport.operations import GRU, product
+from lasport.layers.recurrence import GatedAttributes, flat
+from lasport.operations import GRU
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
@@ -33,29 +33,17 @@ STATES = {"hidden": "hid_init"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class GRUAttributes(RecurrenceAttributes):
+class GRUAttributes(GatedAttributes):
     """Instance attributes of a GRULayer."""
 
-    num_units: int = attribute(integer)
     nonlinearity_resetgate: Nonlinearity = attribute(nonlinearities.read)
     nonlinearity_updategate: Nonlinearity = attribute(nonlinearities.read)
     nonlinearity_hid: Nonlinearity = attribute(nonlinearities.read)
 
 
-def output_shape(a: GRUAttributes, inputs: Sequence[Shape]) -> Shape:
-    """(batch, steps, units), without steps if only the last is returned."""
-    return a.sequence_shape(inputs, (a.num_units,))
-
-
 def param_shapes(a: GRUAttributes, inputs: Sequence[Shape]) -> Mapping[str, Shape]:
     """Per gate W (features, units), U (units, units) and b; the state of one example."""
-    units, features = a.num_units, product(inputs[0][2:])
-    shapes: dict[str, Shape] = {"hid_init": (1, units)}
-    for gate in REGISTERED:
-        shapes[f"W_in_to_{gate}"] = (features, units)
-        shapes[f"W_hid_to_{gate}"] = (units, units)
-        shapes[f"b_{gate}"] = (units,)
-    return shapes
+    return {"hid_init": (1, a.num_units), **a.gate_shapes(inputs, REGISTERED)}
 
 
 def reference(
@@ -80,22 +68,13 @@ def translate(
     a: GRUAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
     """One step; the gates' weights lie side by side, in the order r, u, c."""
-    params = layer.params
     functions = {
         "reset": a.nonlinearity_resetgate,
         "update": a.nonlinearity_updategate,
         "candidate": a.nonlinearity_hid,
     }
-    gru = GRU(
-        units=a.num_units,
-        kernel=stack(params, [f"W_in_to_{gate}" for gate in STACKED], -1),
-        recurrent_kernel=stack(params, [f"W_hid_to_{gate}" for gate in STACKED], -1),
-        bias=stack(params, [f"b_{gate}" for gate in STACKED], -1),
-        functions=activations(functions),
-        clips_features=a.precompute_input,
-        loop=a.loop(layer, STATES),
-    )
-    return builder.add(gru, tuple(inputs), output_shape(a, [x.shape for x in inputs]))
+    gru = partial(GRU, clips_features=a.precompute_input)
+    return a.translate(gru, layer, inputs, builder, STACKED, STATES, functions)
 
 
 register(
@@ -106,7 +85,7 @@ register(
             "hid_init",
         ),
         optional=frozenset({"hid_init"}),
-        output_shape=output_shape,
+        output_shape=GRUAttributes.output_shape,
         param_shapes=param_shapes,
         reference=reference,
         translate=translate,

@@ -16,20 +16,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from lasport.layers import nonlinearities
 from lasport.layers.nonlinearities import Nonlinearity
-from lasport.layers.recurrence import (
-    RecurrenceAttributes,
-    activations,
-    flat,
-    read_index,
-    stack,
-)
-from lasport.layers.values import boolean, integer
-from lasport.operations import LSTM, product
+from lasport.layers.recurrence import GatedAttributes, flat, read_index, stack
+from lasport.layers.values import boolean
+from lasport.operations import LSTM
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
@@ -41,10 +36,9 @@ STATES = {"hidden": "hid_init", "cell": "cell_init"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class LSTMAttributes(RecurrenceAttributes):
+class LSTMAttributes(GatedAttributes):
     """Instance attributes of an LSTMLayer."""
 
-    num_units: int = attribute(integer)
     peepholes: bool = attribute(boolean)
     nonlinearity_ingate: Nonlinearity = attribute(nonlinearities.read)
     nonlinearity_forgetgate: Nonlinearity = attribute(nonlinearities.read)
@@ -65,21 +59,13 @@ class LSTMAttributes(RecurrenceAttributes):
             )
 
 
-def output_shape(a: LSTMAttributes, inputs: Sequence[Shape]) -> Shape:
-    """(batch, steps, units), without steps if only the last is returned."""
-    return a.sequence_shape(inputs, (a.num_units,))
-
-
 def param_shapes(a: LSTMAttributes, inputs: Sequence[Shape]) -> Mapping[str, Shape]:
     """Per gate W (features, units), U (units, units) and b; peepholes; states of one example."""
-    units, features = a.num_units, product(inputs[0][2:])
-    shapes: dict[str, Shape] = {}
-    for gate in GATES:
-        shapes[f"W_in_to_{gate}"] = (features, units)
-        shapes[f"W_hid_to_{gate}"] = (units, units)
-        shapes[f"b_{gate}"] = (units,)
-        shapes[f"W_cell_to_{gate}"] = (units,)
-    return {**shapes, "cell_init": (1, units), "hid_init": (1, units)}
+    return {
+        **a.gate_shapes(inputs, GATES),
+        **{f"W_cell_to_{gate}": (a.num_units,) for gate in PEEPING},
+        **dict.fromkeys(STATES.values(), (1, a.num_units)),
+    }
 
 
 def reference(
@@ -113,7 +99,6 @@ def translate(
     a: LSTMAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
     """One step; the gates' weights lie side by side, in Lasagne's order and Keras'."""
-    params = layer.params
     row = Reshape((a.num_units,), (1, a.num_units))
     peepholes = [f"W_cell_to_{gate}" for gate in PEEPING]
     functions = {
@@ -123,16 +108,8 @@ def translate(
         "output": a.nonlinearity_outgate,
         "hidden": a.nonlinearity,
     }
-    lstm = LSTM(
-        units=a.num_units,
-        kernel=stack(params, [f"W_in_to_{gate}" for gate in GATES], -1),
-        recurrent_kernel=stack(params, [f"W_hid_to_{gate}" for gate in GATES], -1),
-        bias=stack(params, [f"b_{gate}" for gate in GATES], -1),
-        peepholes=stack(params, peepholes, 0, row) if a.peepholes else None,
-        functions=activations(functions),
-        loop=a.loop(layer, STATES),
-    )
-    return builder.add(lstm, tuple(inputs), output_shape(a, [x.shape for x in inputs]))
+    lstm = partial(LSTM, peepholes=stack(layer.params, peepholes, 0, row) if a.peepholes else None)
+    return a.translate(lstm, layer, inputs, builder, GATES, STATES, functions)
 
 
 register(
@@ -145,7 +122,7 @@ register(
             "hid_init",
         ),
         optional=frozenset({*(f"W_cell_to_{gate}" for gate in PEEPING), "cell_init", "hid_init"}),
-        output_shape=output_shape,
+        output_shape=LSTMAttributes.output_shape,
         param_shapes=param_shapes,
         reference=reference,
         translate=translate,

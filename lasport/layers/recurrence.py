@@ -15,12 +15,13 @@ import numpy as np
 
 from lasport.layers.nonlinearities import Nonlinearity
 from lasport.layers.values import boolean, integer, number
-from lasport.operations import Activation, Loop
+from lasport.operations import Activation, GatedRecurrence, Loop, product
+from lasport.plan import PlanBuilder, Value
 from lasport.registry import attribute
 from lasport.spec import Array, Layer, Param, Shape
 from lasport.weights import Conversion, Stack, Weight
 
-__all__ = ["RecurrenceAttributes", "activations", "flat", "stack"]
+__all__ = ["GatedAttributes", "RecurrenceAttributes", "activations", "fits", "flat", "stack"]
 
 Step = Callable[[Array, list[Array]], list[Array]]
 
@@ -138,6 +139,64 @@ class RecurrenceAttributes:
         if self.only_return_final:
             return after[-1]
         return np.stack(after[::-1] if self.backwards else after, axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatedAttributes(RecurrenceAttributes):
+    """Instance attributes of layers with gates, whose parameters are called after these."""
+
+    num_units: int = attribute(integer)
+
+    def output_shape(self, inputs: Sequence[Shape]) -> Shape:
+        """Return (batch, steps, units), without steps if only the last is returned."""
+        return self.sequence_shape(inputs, (self.num_units,))
+
+    def gate_shapes(self, inputs: Sequence[Shape], gates: Sequence[str]) -> dict[str, Shape]:
+        """Return those of each gate's W (features, units), U (units, units) and b."""
+        units, features = self.num_units, product(inputs[0][2:])
+        shapes: dict[str, Shape] = {}
+        for gate in gates:
+            shapes[f"W_in_to_{gate}"] = (features, units)
+            shapes[f"W_hid_to_{gate}"] = (units, units)
+            shapes[f"b_{gate}"] = (units,)
+        return shapes
+
+    def translate(
+        self,
+        operation: Callable[..., GatedRecurrence],
+        layer: Layer,
+        inputs: Sequence[Value],
+        builder: PlanBuilder,
+        gates: Sequence[str],
+        states: Mapping[str, str],
+        functions: Mapping[str, Nonlinearity],
+    ) -> Value:
+        """Add one step, whose weights are those of the gates side by side.
+
+        Parameters
+        ----------
+        operation : callable
+            Makes it of units, weights, functions and the loop.
+        gates : sequence of str
+            In the operation's order.
+        states : mapping of str to str
+            The parameter for each state.
+        functions : mapping of str to Nonlinearity
+            By the operation's names.
+        """
+
+        def stacked(prefix: str) -> Stack:
+            return stack(layer.params, [f"{prefix}_{gate}" for gate in gates], -1)
+
+        step = operation(
+            units=self.num_units,
+            kernel=stacked("W_in_to"),
+            recurrent_kernel=stacked("W_hid_to"),
+            bias=stacked("b"),
+            functions=activations(functions),
+            loop=self.loop(layer, states),
+        )
+        return builder.add(step, tuple(inputs), self.output_shape([x.shape for x in inputs]))
 
 
 def flat(x: Array) -> Array:
