@@ -88,7 +88,17 @@ def arrange_operations(plan: Plan, data_format: DataFormat) -> Plan:
     return replace(plan, steps=tuple(map(arrange, plan.steps)))
 
 
-PASSES: tuple[Pass, ...] = (separate_frozen, assign_layouts, arrange_operations)
+def lower_nets(plan: Plan, data_format: DataFormat) -> Plan:
+    """Apply all passes to the nets inside operations, which meet them in Lasagne's order."""
+
+    def lowered(step: Step) -> Step:
+        operation = step.operation.with_nets(lambda net: lower(net, "channels_first"))
+        return replace(step, operation=operation)
+
+    return replace(plan, steps=tuple(map(lowered, plan.steps)))
+
+
+PASSES: tuple[Pass, ...] = (lower_nets, separate_frozen, assign_layouts, arrange_operations)
 
 
 def lower(plan: Plan, data_format: DataFormat = "channels_first") -> Plan:
@@ -124,6 +134,7 @@ class _LayoutPass:
         self.taken = {step.name for step in plan.steps}
         self.values: dict[int, Value] = {}
         self.transposed: dict[tuple[int, Layout], Value] = {}
+        self.sequences: set[int] = set()  # values with an axis of steps, where images have channels
         self.next_id = 1 + max(step.output.id for step in plan.steps)
         self.consumers: dict[int, list[Step]] = defaultdict(list)
         for step in plan.steps:
@@ -151,12 +162,20 @@ class _LayoutPass:
             )
         output = replace(step.output, layout=self._result(step, inputs))
         self.values[output.id] = output
+        if self._is_sequence(step):
+            self.sequences.add(output.id)
         self._append(replace(step, inputs=inputs, output=output))
 
     def _append(self, step: Step) -> None:
         self.steps.append(step)
         self.producers[step.output.id] = step
         self.taken.add(step.name)
+
+    def _is_sequence(self, step: Step) -> bool:
+        if isinstance(step.operation, Recurrence):
+            return not step.operation.loop.only_final
+        follows = step.operation.wants == "any" and not isinstance(step.operation, Permute)
+        return follows and any(value.id in self.sequences for value in step.inputs)
 
     def _wanted(self, step: Step, inputs: Sequence[Value]) -> Layout | None:
         """Return the layout that all inputs of a step must have; None to take them as they are."""
@@ -264,7 +283,7 @@ class _LayoutPass:
         rank = len(value.shape)
         if self.data_format == "channels_first":
             layout = lasagne_order(rank)
-        elif rank in (4, 5) and value.layout.axes[0] == 0:
+        elif rank in (4, 5) and value.layout.axes[0] == 0 and value.id not in self.sequences:
             layout = channels_last(rank)
         else:
             layout = value.layout

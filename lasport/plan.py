@@ -6,9 +6,10 @@ give each value a layout; targets then map steps to calls, one by one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from lasport.errors import UnsupportedLayersError
 from lasport.layout import Layout, lasagne_order
 from lasport.operations import Operation
 from lasport.spec import Network, Shape
@@ -75,6 +76,13 @@ class Plan:
     outputs: tuple[Value, ...]
     layers: Mapping[str, Value]
 
+    def with_nets(self) -> Iterator[Plan]:
+        """Yield the plan, then those of all nets inside its operations."""
+        yield self
+        for step in self.steps:
+            for net in step.operation.nets().values():
+                yield from net.with_nets()
+
 
 class PlanBuilder:
     """What a family's ``translate`` writes its steps into.
@@ -85,9 +93,12 @@ class PlanBuilder:
     ----------
     network : Network
         Its layers' names are kept for the layers' main steps.
+    translate : callable
+        Makes a plan of a net inside a layer.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, translate: Callable[[Network], Plan]) -> None:
+        self._translate = translate
         self.steps: list[Step] = []
         self._layer = ""
         self._names = {layer.name for layer in network.layers}
@@ -96,6 +107,20 @@ class PlanBuilder:
     def begin(self, layer: str) -> None:
         """Let the steps that follow belong to ``layer``."""
         self._layer = layer
+
+    def plan(self, network: Network) -> Plan:
+        """Return the plan of a net inside the layer, for an operation to hold.
+
+        Raises
+        ------
+        ValueError
+            Naming all layers in it that have no translation.
+        """
+        try:
+            return self._translate(network)
+        except UnsupportedLayersError as error:
+            reasons = "; ".join(map(str, error.refusals))
+            raise ValueError(f"a net inside has {reasons}") from error
 
     def add(
         self, operation: Operation, inputs: tuple[Value, ...], shape: Shape, suffix: str = ""

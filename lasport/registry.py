@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar, cast
 
 from lasport.errors import RegistrationError
 from lasport.plan import Value
-from lasport.spec import Array, Layer, Param, Shape
+from lasport.spec import Array, Layer, Network, Param, Shape
 
 __all__ = [
     "Attributes",
@@ -61,6 +61,10 @@ class Run(Protocol):
 
     def update(self, param: str, value: Array) -> None:
         """Set one of this layer's running averages once the pass is over."""
+        ...
+
+    def net(self, network: Network, x: Array) -> Array:
+        """Return what a net inside this layer, with one input and one output, makes of ``x``."""
         ...
 
 
@@ -110,6 +114,14 @@ class Family:
     nets: tuple[str, ...] = ()
     optional: frozenset[str] = frozenset({"b", "beta", "gamma"})
     has_reference: bool = True
+
+    def held(self, attributes: object) -> dict[str, Network]:
+        """Return the nets that attributes hold, by name.
+
+        A plain recurrent layer keeps only some facts of its little nets.
+        """
+        held = {name: getattr(attributes, name, None) for name in self.nets}
+        return {name: net for name, net in held.items() if isinstance(net, Network)}
 
     def read(
         self,

@@ -8,7 +8,7 @@ spatial axes) and parameter shapes are Lasagne's. Only numpy is needed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lasport.errors import UsageError
 
-__all__ = ["Array", "Layer", "Network", "Param", "Shape"]
+__all__ = ["Array", "Layer", "Network", "Param", "Shape", "params_of_nets"]
 
 Array = NDArray[Any]  # any dtype: floats of each width, and indices
 Shape = tuple[int | None, ...]
@@ -169,6 +169,28 @@ class Network:
             f"{self.dtype}; outputs: {', '.join(self.outputs)}"
         )
         return "\n".join([*_columns(rows), totals, *(f"note: {note}" for note in self.notes)])
+
+
+def params_of_nets(nets: Mapping[str, Network]) -> dict[str, Param]:
+    """Return the parameters of nets inside a layer, which count as the layer's own.
+
+    Parameters
+    ----------
+    nets : mapping of str to Network
+        By the attribute that holds each of them.
+
+    Returns
+    -------
+    dict of str to Param
+        In the order of ``get_params``, called by their places: "hidden_to_hidden.1.W".
+    """
+    named = {
+        f"{attribute}.{place}.{param.name}": param
+        for attribute, net in nets.items()
+        for place, layer in enumerate(net.layers)
+        for param in layer.params.values()
+    }
+    return {name: replace(param, name=name) for name, param in named.items()}
 
 
 def format_shape(shape: Shape) -> str:

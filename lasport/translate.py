@@ -77,7 +77,7 @@ def translate(network: Network) -> Plan:
         Naming all layers without a translation.
     """
     refused = {refusal.layer: refusal for refusal in refusals(network)}
-    builder = PlanBuilder(network)
+    builder = PlanBuilder(network, translate)
     values: dict[str, Value] = {}
     for layer in network.layers:
         if layer.name in refused or not all(name in values for name in layer.incoming):

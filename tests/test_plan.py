@@ -6,6 +6,7 @@ from lasport.layout import lasagne_order
 from lasport.operations import Activation, Rescale
 from lasport.plan import PlanBuilder
 from lasport.readers.network import build_network
+from lasport.translate import translate
 from tests.inert_nets import layer, source
 
 
@@ -13,7 +14,7 @@ def builder(*names):
     net = source((None, 3), name="input")
     for name in names:
         net = layer("noise.DropoutLayer", net, {}, name=name, p=0.5, rescale=True)
-    return PlanBuilder(build_network(net))
+    return PlanBuilder(build_network(net), translate)
 
 
 def add(plan, suffix=""):

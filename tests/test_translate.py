@@ -38,7 +38,8 @@ def test_every_parameter_is_the_weight_of_one_step(name):
     plan = lower(translate(net))
     used = [
         id(part.param.value)
-        for step in plan.steps
+        for each in plan.with_nets()
+        for step in each.steps
         for weight in step.operation.weights().values()
         for part, _ in weight.split(weight.value)
     ]

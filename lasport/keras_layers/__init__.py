@@ -8,6 +8,7 @@ imported. Axes are those of the Keras tensor, the batch axis included.
 """
 
 from lasport.keras_layers.arguments import LayerArgumentError
+from lasport.keras_layers.custom_recurrent import CustomRecurrence
 from lasport.keras_layers.dropout import UnscaledDropout
 from lasport.keras_layers.feature_pool import FeaturePooling, WinnerTakesAll
 from lasport.keras_layers.global_reduce import GlobalReduce
@@ -34,6 +35,7 @@ __all__ = [
     "Autocrop",
     "Combine",
     "ConstantPad",
+    "CustomRecurrence",
     "DenseRecurrence",
     "Dilate",
     "FeaturePooling",

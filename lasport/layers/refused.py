@@ -22,9 +22,6 @@ refuse(
 )
 
 for _what, _kinds in {
-    "recurrent layers": [
-        "recurrent.CustomRecurrentLayer",
-    ],
     "inverses": [
         "special.InverseLayer",
     ],

@@ -31,7 +31,15 @@ from lasport.operations.pooling import (
     Upscale,
     WinnerTakesAll,
 )
-from lasport.operations.recurrent import GRU, LSTM, DenseLoop, GatedRecurrence, Loop, Recurrence
+from lasport.operations.recurrent import (
+    GRU,
+    LSTM,
+    DenseLoop,
+    GatedRecurrence,
+    Loop,
+    NetLoop,
+    Recurrence,
+)
 from lasport.operations.sampling import AffineSample, SplineSample
 from lasport.operations.shaping import Crop, Flatten, Input, Pad, Permute, Reshape, TransposeAxes
 
@@ -59,6 +67,7 @@ __all__ = [
     "Input",
     "LocallyConnected",
     "Loop",
+    "NetLoop",
     "Noise",
     "NormalizeResponse",
     "Operation",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
 from lasport.layout import Layout
 from lasport.spec import Shape
 from lasport.weights import Rows, Stack, Transpose, Weight
+
+if TYPE_CHECKING:
+    from lasport.plan import Plan
 
 __all__ = ["Operation", "Wanted", "physical_axes", "present", "product", "spread"]
 
@@ -34,6 +37,14 @@ class Operation:
     def weights(self) -> Mapping[str, Weight | Stack]:
         """Return the weights by name, those that are absent left out."""
         return {}
+
+    def nets(self) -> Mapping[str, Plan]:
+        """Return the plans of nets inside the operation, by name."""
+        return {}
+
+    def with_nets(self, change: Callable[[Plan], Plan]) -> Operation:
+        """Return the operation with each of these plans changed."""
+        return self
 
     def arranged(self, layout: Layout) -> Operation:
         """Return the operation for inputs and output held in ``layout``."""

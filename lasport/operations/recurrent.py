@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from lasport.operations.base import Operation, Wanted, present
 from lasport.operations.elementwise import Activation
 from lasport.weights import Stack, Weight
 
-__all__ = ["GRU", "LSTM", "DenseLoop", "GatedRecurrence", "Loop", "Recurrence"]
+if TYPE_CHECKING:
+    from lasport.plan import Plan
+
+__all__ = ["GRU", "LSTM", "DenseLoop", "GatedRecurrence", "Loop", "NetLoop", "Recurrence"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -108,3 +112,49 @@ class GRU(GatedRecurrence):
 @dataclass(frozen=True, eq=False, kw_only=True)
 class DenseLoop(GatedRecurrence):
     """``hidden(x W + b + h U)``."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NetLoop(Recurrence):
+    """``function(hidden_to_hidden(h) + input_to_hidden(x))``, with nets of any kind.
+
+    Attributes
+    ----------
+    input_to_hidden, hidden_to_hidden : Plan
+        With one input and one output each.
+    in_advance : bool
+        Whether all steps go through ``input_to_hidden`` as one batch, ordered by step, or one by
+        one.
+    """
+
+    input_to_hidden: Plan
+    hidden_to_hidden: Plan
+    function: Activation
+    in_advance: bool
+
+    def nets(self) -> Mapping[str, Plan]:
+        """Return both plans."""
+        return {
+            "input_to_hidden": self.input_to_hidden,
+            "hidden_to_hidden": self.hidden_to_hidden,
+        }
+
+    def with_nets(self, change: Callable[[Plan], Plan]) -> NetLoop:
+        """Return the loop with both plans changed."""
+        return replace(
+            self,
+            input_to_hidden=change(self.input_to_hidden),
+            hidden_to_hidden=change(self.hidden_to_hidden),
+        )
+
+    @property
+    def frozen(self) -> bool:
+        """Never: each layer of the nets is trained or not, and so is the initial state."""
+        return False
+
+    @property
+    def needs_batch_size(self) -> bool:
+        """Whether one of the nets is tied to the batch size it was built with."""
+        return any(
+            step.operation.needs_batch_size for net in self.nets().values() for step in net.steps
+        )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from lasport.spec import Array
+from lasport.spec import Array, Layer, Network
 
 __all__ = ["LayerRun"]
 
@@ -18,10 +18,16 @@ UNLIKELY = 20.0
 
 @dataclass
 class LayerRun:
-    """Hands out samples, recorded ones or fresh ones, and takes updates.
+    """Hands out samples, recorded ones or fresh ones, takes updates, and runs nets inside.
+
+    Layers of these nets share everything with it: what they draw counts as its own.
 
     Attributes
     ----------
+    layer : Layer
+        Whose part it is.
+    compute : callable
+        ``(run, inputs) -> ndarray``: what a run's layer makes of its inputs.
     training : bool
         Whether the pass is one in training mode.
     rng : RandomState
@@ -30,8 +36,8 @@ class LayerRun:
         What the layer drew in the pass that is repeated; None lets it draw.
     drawn : list of ndarray
         What was handed out.
-    updates : dict of str to ndarray
-        New values of running averages.
+    updates : dict of int to ndarray
+        New values of running averages, by the identity of their parameter's array.
 
     Raises
     ------
@@ -39,11 +45,13 @@ class LayerRun:
         By a sampler, if the recorded sample is not one that it could have drawn.
     """
 
+    layer: Layer
+    compute: Callable[[LayerRun, Sequence[Array]], Array]
     training: bool
     rng: np.random.RandomState
     given: Sequence[Array] | None
     drawn: list[Array] = field(default_factory=list)
-    updates: dict[str, Array] = field(default_factory=dict)
+    updates: dict[int, Array] = field(default_factory=dict)
 
     def binomial(self, shape: tuple[int, ...], p: float) -> Array:
         """Return the next sample of ones (probability ``p``) and zeros."""
@@ -77,7 +85,15 @@ class LayerRun:
 
     def update(self, param: str, value: Array) -> None:
         """Remember a parameter's new value."""
-        self.updates[param] = value
+        self.updates[id(self.layer.params[param].value)] = value
+
+    def net(self, network: Network, x: Array) -> Array:
+        """Compute the output of a net inside the layer."""
+        outputs: dict[str, Array] = {}
+        for inner in network.layers:
+            arrays = [outputs[name] for name in inner.incoming] or [x]
+            outputs[inner.name] = self.compute(replace(self, layer=inner), arrays)
+        return outputs[network.outputs[0]]
 
     def _next(self, shape: tuple[int, ...], draw: Callable[[], Array]) -> Array:
         if self.given is None:

@@ -95,14 +95,18 @@ def run_reference(
     outputs: dict[str, Array] = {}
     drawn: dict[int, list[Array]] = {}
     fed = dict(zip(network.inputs, inputs, strict=True))
+
+    def compute(run: LayerRun, arrays: Sequence[Array]) -> Array:
+        own = {n: _cast(current[id(p.value)], dtype) for n, p in run.layer.params.items()}
+        return _compute(run.layer, own, arrays, run)
+
     for index, layer in enumerate(network.layers):
         given = None if masks is None else masks.get(index, ())
-        run = LayerRun(training, np.random.RandomState(seed + index + 1), given)
+        rng = np.random.RandomState(seed + index + 1)
+        run = LayerRun(layer, compute, training, rng, given)
         arrays = [outputs[name] for name in layer.incoming] or [_cast(fed[layer.name], dtype)]
-        own = {name: _cast(current[id(p.value)], dtype) for name, p in layer.params.items()}
-        outputs[layer.name] = _compute(layer, own, arrays, run)
-        for name, value in run.updates.items():
-            after[id(layer.params[name].value)] = value
+        outputs[layer.name] = compute(run, arrays)
+        after.update(run.updates)
         if run.drawn:
             drawn[index] = run.drawn
     return ForwardPass(

@@ -12,7 +12,7 @@ import numpy as np
 from lasport.inert import Global, Instance
 from lasport.random_nets.draw import Draw
 from lasport.registry import family_of
-from lasport.spec import Array, Layer, Param, Shape
+from lasport.spec import Array, Layer, Param, Shape, params_of_nets
 
 __all__ = ["Fits", "Options", "Planting", "Recipe", "Soil", "behind", "shape_of"]
 
@@ -113,9 +113,13 @@ class Soil:
             # Space behind the channels, or the steps of a sequence.
             shape = (shape[0], *[None] * (len(shape) - 1)) if len(shape) > 2 else (None, shape[1])
         dtype = self.draw.among(("int32", "int64")) if holds == "indices" else "float64"
+        return self.add_source((batch, *shape), dtype, holds)
+
+    def add_source(self, shape: Shape, dtype: str = "float64", holds: str = "") -> Layer:
+        """Add an input layer of just that shape."""
         kind = Instance(Global("theano.tensor.type", "TensorType"), state={"dtype": dtype})
         variable = Instance(Global("theano.tensor.var", "TensorVariable"), state={"type": kind})
-        options = {"shape": (batch, *shape), "input_var": variable}
+        options = {"shape": shape, "input_var": variable}
         return self.add(INPUT, Planting(incoming=(), options=options, holds=holds))
 
     def add(self, kind: str, planting: Planting) -> Layer:
@@ -137,12 +141,13 @@ class Soil:
             raise ValueError(f"an output of {shape} is empty or large")
         param_shapes = family.param_shapes(attributes, shapes)
         names = [name for name in family.params if name not in planting.without]
+        params = self._params({name: param_shapes[name] for name in names})
         layer = Layer(
             name=f"{kind.rpartition('.')[2].lower()}_{len(self.layers)}",
             kind=kind,
             incoming=tuple(source.name for source in planting.incoming),
             attributes=attributes,
-            params=MappingProxyType(self._params({name: param_shapes[name] for name in names})),
+            params=MappingProxyType(params | params_of_nets(family.held(attributes))),
             input_shapes=shapes,
             output_shape=shape,
         )

@@ -98,14 +98,8 @@ def _with_values(network: Network, values: Mapping[int, Array]) -> Network:
         }
         attributes = layer.attributes
         family = family_of(layer.kind)
-        nets = family.nets if family is not None and layer.problem is None else ()
-        held = {name: getattr(attributes, name) for name in nets}
-        inner = {
-            # A plain recurrent layer keeps only some facts of its little nets.
-            name: _with_values(net, values)
-            for name, net in held.items()
-            if isinstance(net, Network)
-        }
+        held = family.held(attributes) if family is not None else {}
+        inner = {name: _with_values(net, values) for name, net in held.items()}
         if inner:
             attributes = replace(attributes, **inner)  # type: ignore[type-var]  # a dataclass
         return replace(layer, params=params, attributes=attributes)

@@ -20,7 +20,7 @@ from lasport.errors import InvalidNetworkError, UnreadableFileError, UsageError
 from lasport.inert import Instance
 from lasport.readers.traces import made_at
 from lasport.registry import Family, family_of
-from lasport.spec import Array, Layer, Network, Param, Shape
+from lasport.spec import Array, Layer, Network, Param, Shape, params_of_nets
 
 __all__ = ["build_network", "describe", "find_layers", "is_layer", "shared_array"]
 
@@ -324,13 +324,9 @@ class _LayerBuilder:
         """
         state = layer.state if isinstance(layer.state, dict) else {}
         own = {id(self.arrays[id(v)]): k for k, v in state.items() if id(v) in self.arrays}
-        params: dict[str, Param] = {}
-        for attribute, net in nets.items():
-            for place, inner in enumerate(net.layers):
-                for param in inner.params.values():
-                    name = own.get(id(param.value), f"{attribute}.{place}.{param.name}")
-                    params[name] = replace(param, name=name)
-        return params
+        params = params_of_nets(nets)
+        names = {name: own.get(id(param.value), name) for name, param in params.items()}
+        return {names[n]: replace(param, name=names[n]) for n, param in params.items()}
 
     def _array(self, name: str, variable: object) -> Array:
         if id(variable) not in self.arrays:

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from lasport.errors import ComparisonError
-from lasport.keras_layers import Nonlinearity, Pooling
+from lasport.keras_layers import CustomRecurrence, Nonlinearity, Pooling
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.targets.given_noise import GivenNoise, stand_in
 from lasport.targets.keras_calls import Calls
@@ -78,8 +78,8 @@ class ModelCopy:
                 _restore_parameters(port.model, port.calls, copy.model)
         return copy
 
-    def _layers(self, original: keras.Model) -> keras.Model:
-        inputs = [
+    def _inputs(self, original: keras.Model) -> list[keras.KerasTensor]:
+        return [
             keras.Input(
                 batch_shape=x.shape,
                 dtype=self.dtype if "float" in x.dtype else x.dtype,
@@ -87,6 +87,9 @@ class ModelCopy:
             )
             for x in original.inputs
         ]
+
+    def _layers(self, original: keras.Model) -> keras.Model:
+        inputs = self._inputs(original)
         # A Lasagne layer that does nothing, such as dropout with p=0, shows what feeds it.
         self.shown.update((x.name, x) for x in inputs)
 
@@ -111,6 +114,9 @@ class ModelCopy:
             # TensorFlow keeps the slope in float32 even here.
             constants = {"leakiness": float(layer.negative_slope)}
             return Nonlinearity("leaky_rectify", constants, name=layer.name, dtype=self.dtype)
+        if isinstance(layer, CustomRecurrence):
+            nets = {name: self._net(net) for name, net in layer.nets.items()}
+            return CustomRecurrence(**{**layer.get_config(), **nets, "dtype": self.dtype})
         if isinstance(layer, STOCK_POOLS_3D) and self.dtype == "float64":
             return _pooling(layer)
         try:
@@ -119,6 +125,11 @@ class ModelCopy:
             reason = str(error).strip().partition("\n")[0]
             kind = type(layer).__name__
             raise ComparisonError(f"{layer.name} ({kind}) cannot be copied: {reason}") from error
+
+    def _net(self, original: keras.Model) -> keras.Model:
+        """Return a copy of a model inside a layer."""
+        inputs = single(self._inputs(original))
+        return keras.models.clone_model(original, inputs, clone_function=self._layer)
 
     def _variables(self, original: keras.Model) -> Iterator[tuple[keras.Variable, keras.Variable]]:
         for source, target in zip(original.layers, self.model.layers, strict=True):

@@ -115,8 +115,11 @@ def read_weights(model: keras.Model, calls: Calls) -> list[Array]:
 
 
 def variable_of(model: keras.Model, layer: str, name: str) -> keras.Variable:
-    """Return one layer's variable; dots in its name lead into layers inside."""
+    """Return one layer's variable; its name may lead into layers inside, see `Call`."""
+    net, _, inner = name.partition("/")
     try:
+        if inner:
+            return variable_of(getattr(model.get_layer(layer), net), *inner.split("/", 1))
         variable = attrgetter(name)(model.get_layer(layer))
     except (ValueError, AttributeError):
         raise ComparisonError(f"the model has no layer {layer!r} with a weight {name!r}") from None
@@ -138,10 +141,13 @@ def _execute(
     inputs = _single([tensors[name] for name in call.inputs])
     if call.own is not None:
         return make(call.own, call.name, call.arguments, call.weights, policy.name, inputs)[1]
+    nets = {name: build_model(calls, f"{call.name}_{name}") for name, calls in call.nets.items()}
     layer = _layer_class(call.layer)(
-        name=call.name, dtype=policy, **_with_data_format(call.layer, dict(call.arguments))
+        name=call.name, dtype=policy, **nets, **_with_data_format(call.layer, dict(call.arguments))
     )
-    with _initialized_with({name: w.value for name, w in call.weights.items()}, layer):
+    # The nets have their weights already.
+    own = {name: weight.value for name, weight in call.weights.items() if "/" not in name}
+    with _initialized_with(own, layer):
         return layer(inputs)
 
 

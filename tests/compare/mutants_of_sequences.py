@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tests.compare.edits import arguments, weights
-from tests.compare.mutant import INFER, Mutant
+from lasport.targets.keras_calls import Call
+from tests.compare.edits import Edit, arguments, renamed, weights
+from tests.compare.mutant import AFTER, INFER, OUT, TRAIN, Mutant, foreign
 
 
 def exchanged(first: int, second: int, units: int = 2) -> Callable[[Any], Any]:
@@ -20,6 +22,31 @@ def exchanged(first: int, second: int, units: int = 2) -> Callable[[Any], Any]:
         return np.concatenate(gates, axis=-1)
 
     return exchange
+
+
+def unmasked(calls: list[Call]) -> list[Call]:
+    """Let all steps of a recurrent layer count."""
+    ones = Call("keras.layers.Rescaling", "ones", ("mask",), {"scale": 0.0, "offset": 1.0})
+    *others, layer = calls
+    return [*others, ones, replace(layer, inputs=("input", "ones"))]
+
+
+def exchanged_nets(calls: list[Call]) -> list[Call]:
+    """Exchange the nets of a recurrent layer; its weights are found no more."""
+    *others, layer = calls
+    nets = dict(zip(layer.nets, reversed(layer.nets.values()), strict=True))
+    return renamed([*others, replace(layer, nets=nets)])
+
+
+def inside(net: str, edit: Edit) -> Edit:
+    """Get a net of the last layer wrong."""
+
+    def spoil(calls: list[Call]) -> list[Call]:
+        *others, layer = calls
+        spoilt = replace(layer.nets[net], calls=tuple(edit(list(layer.nets[net].calls))))
+        return [*others, replace(layer, nets={**layer.nets, net: spoilt})]
+
+    return spoil
 
 
 AT = f"{INFER}/layer"
@@ -54,6 +81,20 @@ SEQUENCES = {
         "gru_default",
         AT,
         weights("layer", kernel=np.negative, recurrent_kernel=np.negative, bias=np.negative),
+    ),
+    "nets exchanged": foreign("custom_input_only", f"{OUT}/layer", exchanged_nets),
+    "mask left out": foreign("custom_unrolled_mask", f"{OUT}/layer", unmasked),
+    "nets read forwards": Mutant("custom_mask_backwards", AT, arguments("layer", backwards=False)),
+    "kernel of a net transposed": Mutant(
+        "custom_merging", AT, inside("hidden_to_hidden", weights("dense_1", kernel=np.transpose))
+    ),
+    "averages of a net not updated": Mutant(
+        "custom_normalized",
+        f"{AFTER}/layer.input_to_hidden.3.mean",
+        inside("input_to_hidden", arguments("batchnorm_3", alpha=0.0)),
+    ),
+    "statistics of each step": Mutant(
+        "custom_normalized", f"{TRAIN}/layer", arguments("layer", in_advance=False)
     ),
     "stride-2 'same' in one dimension": Mutant(
         "conv1d_same_stride_2",

@@ -14,6 +14,7 @@ import numpy as np
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from axes_families import AXES_FAMILIES
 from conv_families import CONV_FAMILIES
+from custom_recurrent_families import CUSTOM_RECURRENT_FAMILIES
 from embedding_families import EMBEDDING_FAMILIES
 from families import FAMILIES
 from nets import NETS
@@ -53,6 +54,7 @@ def collect_cases():
         for family, builder, table, settings in FAMILIES
         + CONV_FAMILIES
         + RECURRENT_FAMILIES
+        + CUSTOM_RECURRENT_FAMILIES
         + POOLING_FAMILIES
         + AXES_FAMILIES
         + EMBEDDING_FAMILIES

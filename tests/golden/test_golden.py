@@ -54,6 +54,7 @@ FAMILIES = {
     "pool2d": 20,
     "pool3d": 10,
     "pyramid": 11,
+    "custom_recurrent": 25,
     "recurrent": 18,
     "reshape": 5,
     "rrelu": 16,
@@ -204,7 +205,12 @@ def test_nothing_is_dead(each: Record) -> None:
 def cut_off(each: Record) -> set[tuple[int, str]]:
     """Return the initial states that are further back than ``gradient_steps``."""
     name = each.meta["command"].partition(":")[2].partition(" ")[0]
-    further = name in ("gru_steps_2_backwards", "lstm_steps_2_learned", "recurrent_steps_1")
+    further = name in (
+        "custom_steps_3_backwards",
+        "gru_steps_2_backwards",
+        "lstm_steps_2_learned",
+        "recurrent_steps_1",
+    )
     return {(1, "hid_init"), (1, "cell_init")} if further else set()
 
 

@@ -14,7 +14,6 @@ REASONS = (
     ("base.Layer", "abstract base class"),
     ("cuda_convnet.CCLayer", "abstract base class"),
     ("recurrent.Gate", "no layer of its own"),
-    ("recurrent.CustomRecurrentLayer", "does not translate recurrent layers"),
     ("special.InverseLayer", "does not translate inverses"),
     # Where they lived before 2015.
     ("nntools.layers.base.InverseLayer", "does not translate inverses"),

@@ -15,6 +15,7 @@ from lasport.random_nets.recipes import (
     cuda_convnet,
     images,
     merges,
+    nets,
     sequences,
     shapes,
     vectors,
@@ -26,6 +27,6 @@ __all__ = ["RECIPES"]
 # The simplest first.
 RECIPES: Mapping[str, Recipe] = {
     f"lasagne.layers.{name}": recipe
-    for family in (vectors, anywhere, shapes, merges, images, sequences, cuda_convnet)
+    for family in (vectors, anywhere, shapes, merges, images, sequences, nets, cuda_convnet)
     for name, recipe in family.RECIPES.items()
 }

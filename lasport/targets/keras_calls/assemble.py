@@ -131,4 +131,23 @@ def _calls_of(
         call = Call(layer, name, tuple(inputs), {**arguments, **frozen}, weights, constants, cls)
         calls.append(call)
         inputs = [name]
-    return calls
+    # A layer with nets inside is one of our own; so may those in the nets be.
+    nets = {name: keras_calls(net, "exact", dtype) for name, net in step.operation.nets().items()}
+    return [*calls[:-1], _with_nets(calls[-1], nets)] if nets else calls
+
+
+def _with_nets(call: Call, nets: Mapping[str, Calls]) -> Call:
+    """Return a call whose weights are those of its nets, too."""
+    inner = [(net, each) for net, calls in nets.items() for each in calls.calls]
+    weights = {
+        f"{net}/{each.name}/{name}": weight
+        for net, each in inner
+        for name, weight in each.weights.items()
+    }
+    constants = [constant for _, each in inner for constant in each.constants]
+    return replace(
+        call,
+        weights={**call.weights, **weights},
+        constants=(*call.constants, *constants),
+        nets=nets,
+    )

@@ -30,13 +30,16 @@ class Call:
     arguments : mapping
         Keyword arguments, without ``name`` and ``dtype``; plain Python values.
     weights : mapping of str to Weight or Stack
-        By the name of the layer's variable; dots lead into layers inside it.
+        By the name of the layer's variable; dots lead into layers inside it, slashes into the
+        layers of its nets: "net/layer/variable".
     constants : tuple of Weight
         Parameters that the layer embodies without a variable, and never trains.
     inputs : tuple of str
         Names of the calls whose results it takes.
     own : type or None
         The class itself where a user wrote it: its path need not lead anywhere.
+    nets : mapping of str to Calls
+        The models that the layer takes besides its arguments, by name.
     """
 
     layer: str
@@ -46,6 +49,7 @@ class Call:
     weights: Mapping[str, Weight | Stack] = field(default_factory=dict)
     constants: tuple[Weight, ...] = ()
     own: type | None = None
+    nets: Mapping[str, Calls] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from lasport.operations import GRU, LSTM, Activation, DenseLoop, GatedRecurrence
+from lasport.operations import (
+    GRU,
+    LSTM,
+    Activation,
+    DenseLoop,
+    GatedRecurrence,
+    NetLoop,
+    Recurrence,
+)
 from lasport.targets.keras_calls.call import Context, Made, Mappings
 from lasport.targets.keras_calls.elementwise import stock_activation
 
@@ -100,10 +108,29 @@ def _own(layer: str, op: GatedRecurrence, arguments: Mapping[str, object]) -> Ma
         for gate, activation in op.functions.items()
         if _function(activation) != DEFAULTS[layer][gate]
     }
-    weights = op.weights()
-    frozen = [name for name, weight in weights.items() if not weight.trainable]
+    if functions:
+        arguments = {**arguments, "functions": functions}
+    if op.bias is None:
+        arguments = {**arguments, "use_bias": False}
+    path = f"lasport.keras_layers.{layer}"
+    return Made(path, {"units": op.units, **arguments, **_loop(op)}, op.weights())
+
+
+def _net_loop(op: NetLoop, context: Context) -> list[Made]:
+    arguments: dict[str, object] = {}
+    function = _function(op.function)
+    if function != "rectify":
+        arguments["function"] = function
+    if not op.in_advance:
+        arguments["in_advance"] = False
+    layer = "lasport.keras_layers.CustomRecurrence"
+    return [Made(layer, {**arguments, **_loop(op)}, op.weights())]
+
+
+def _loop(op: Recurrence) -> dict[str, object]:
+    """Return the arguments that all own layers have in common, where they are not the defaults."""
+    frozen = [name for name, weight in op.weights().items() if not weight.trainable]
     loop: dict[str, object] = {
-        "functions": functions,
         "given": list(op.loop.given),
         "backwards": op.loop.backwards,
         "gradient_clipping": op.loop.clipping,
@@ -115,9 +142,7 @@ def _own(layer: str, op: GatedRecurrence, arguments: Mapping[str, object]) -> Ma
         loop["return_sequences"] = False
     if op.loop.gradient_steps is not None:
         loop["gradient_steps"] = op.loop.gradient_steps
-    if op.bias is None:
-        loop["use_bias"] = False
-    return Made(f"lasport.keras_layers.{layer}", {"units": op.units, **arguments, **loop}, weights)
+    return loop
 
 
 def _function(activation: Activation) -> object:
@@ -129,4 +154,5 @@ MAPPINGS: Mappings = {
     DenseLoop: _dense_loop,
     GRU: _gru,
     LSTM: _lstm,
+    NetLoop: _net_loop,
 }
