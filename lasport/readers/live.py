@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import operator
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from lasport.errors import UsageError
-from lasport.inert import Global, Instance
+from lasport.inert import Args, Global, Instance
 from lasport.readers.network import build_network, find_layers
 from lasport.spec import Network
 
@@ -118,7 +119,11 @@ class _Copier:
         if isinstance(getattr(value, "__qualname__", None), str):  # a class, function or method
             return _path(value)
         if id(value) not in self.known:
-            copy: object = Instance(_path(type(value)))
+            # What a pickle calls it with.
+            args: Args = ()
+            if isinstance(value, operator.itemgetter):
+                args = tuple(value.__reduce__()[1])
+            copy: object = Instance(_path(type(value)), args)
             if isinstance(value, (list, dict)):
                 copy = [] if isinstance(value, list) else {}
             self.known[id(value)] = copy

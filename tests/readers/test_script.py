@@ -238,6 +238,40 @@ def test_everything_is_as_it_was_afterwards(script):
     assert state() == before
 
 
+EXPRESSIONS = {
+    "lambda x: x[:, :, ::2, 1:4]": lambda x: x[:, :, ::2, 1:4],
+    "lambda x: T.sqr(x)": np.square,
+    "lambda x: T.nnet.sigmoid(x)": lambda x: 1 / (1 + np.exp(-x)),
+}
+
+
+@pytest.mark.parametrize("function", EXPRESSIONS)
+def test_what_a_lambda_does_with_its_argument_is_seen(script, function):
+    source = f"""
+        import theano.tensor as T
+        from lasagne.layers import ExpressionLayer, InputLayer
+        def build():
+            return ExpressionLayer(InputLayer((None, 2, 6, 5)), {function}, output_shape='auto')
+    """
+    net = lasport.load(script(source))
+    assert lasport.verify(net)
+    x = np.random.default_rng(1).normal(size=(3, 2, 6, 5)).astype(np.float32)
+    expected = EXPRESSIONS[function](x)
+    assert net.layers[-1].output_shape == (None, *expected.shape[1:])
+    np.testing.assert_allclose(lasport.to_keras(net)(x).numpy(), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("function", ("lambda x: x * 2", "lambda x: x[0]"))
+def test_what_is_not_known_of_a_lambda_is_refused(script, function):
+    source = f"""
+        from lasagne.layers import ExpressionLayer, InputLayer
+        def build():
+            return ExpressionLayer(InputLayer((None, 2)), {function}, output_shape=lambda s: s)
+    """
+    with pytest.raises(lasport.errors.LasportError, match=r"lasport\.register"):
+        lasport.to_keras(lasport.load(script(source)))
+
+
 # --- what they leave open
 
 

@@ -7,8 +7,10 @@ and knows its shapes and parameters. It computes nothing.
 from __future__ import annotations
 
 import inspect
+import operator
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +22,8 @@ from lasport.readers.standins.declarations import DECLARATIONS, Gate
 from lasport.readers.standins.parts import Constant, Initializer, nonlinearity
 from lasport.readers.standins.symbols import (
     CONFIG,
+    Apply,
+    Function,
     SharedVariable,
     Symbol,
     TensorType,
@@ -267,10 +271,31 @@ def _build_transformer(
     _build_plain(layer, family, arguments, options)
 
 
+def _traced(function: Any, incoming: Any) -> Any:
+    """Return what a script's own function does with its argument, where that is one known thing.
+
+    Files cannot hold such functions, so Lasagne has no other form for them.
+    """
+    if not isinstance(function, FunctionType):
+        return function
+    rank = len(_source(incoming)[1])
+    argument = Symbol(TensorType(CONFIG.floatX, (False,) * rank))
+    result = function(argument)
+    match getattr(result, "owner", None):
+        case Apply(op=Function(__qualname__="subtensor"), inputs=[only, place]) if only is argument:
+            places = place if isinstance(place, tuple) else (place,)
+            if all(isinstance(each, slice) for each in places):
+                return operator.itemgetter(places)
+        case Apply(op=op, inputs=[only]) if only is argument:
+            return op
+    return function
+
+
 def _build_expression(
     layer: Layer, family: Family, arguments: Arguments, options: Arguments
 ) -> None:
     said = arguments.pop("output_shape")
+    arguments["function"] = _traced(arguments["function"], arguments["incoming"])
     if callable(said):
         arguments["get_output_shape_for"] = said
     else:
