@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -67,6 +68,9 @@ def verify_port(
     """
     if not modes or not set(modes) <= set(MODES):
         raise UsageError(f"modes must be some of {', '.join(MODES)}, not {modes!r}")
+    passes = [
+        operator.index(number) for number in passes
+    ]  # numpy's integers are none that JSON has
     if "training" in modes and (not passes or min(passes) < 1):
         raise UsageError(f"passes must be one or more numbers from 1, not {passes!r}")
     check_record(network, record)
@@ -90,7 +94,7 @@ def verify_port(
         stages.guarded(stages.model_itself)
     settings = {
         "modes": list(modes),
-        "passes": list(passes),
+        "passes": passes,
         "seed": record.meta["seed"],
         "structure_bound": STRUCTURE_BOUND,
         "rounding_factor": ROUNDING_FACTOR,

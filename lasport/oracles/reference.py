@@ -7,6 +7,7 @@ records as the real Theano. Golden records made by the real Lasagne pin it.
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -226,6 +227,8 @@ def reference_record(
     Record
         Without gradients: the reference has none.
     """
+    # Numpy's integers are none that JSON has.
+    seed, passes = operator.index(seed), operator.index(passes)
     drawn, *batches = draw_inputs(network, seed, passes)
     fed = drawn if inputs is None else list(inputs)
     owned = list(network.owned_params())

@@ -156,6 +156,15 @@ def test_the_settings_say_how_to_do_it_again(tmp_path):
     assert json.loads((tmp_path / "report.json").read_text("utf-8"))["ok"] is True
 
 
+def test_numbers_may_be_numpys(tmp_path):
+    case = load_case("net_unnamed_layers")
+    seed, passes = np.int64(7), np.arange(1, 3)
+    report = verify(case.network, seed=seed, passes=passes)
+    report.to_json(tmp_path / "report.json")
+    settings = json.loads((tmp_path / "report.json").read_text("utf-8"))["settings"]
+    assert (settings["seed"], settings["passes"]) == (7, [1, 2])
+
+
 def test_progress_is_told_each_stage():
     stages: list[str] = []
     verify(load_case("dense_tanh").network, passes=(1,), progress=stages.append)
