@@ -27,8 +27,18 @@ class Activity(Protocol):
 class Session(Protocol):
     """A running copy of a port."""
 
+    @property
+    def arrangements(self) -> int:
+        """In how many ways the port may hold what stochastic layers draw; 1 where it is known."""
+        ...
+
     def run(
-        self, inputs: Sequence[Array], *, training: bool, masks: Mapping[str, Sequence[Array]]
+        self,
+        inputs: Sequence[Array],
+        *,
+        training: bool,
+        masks: Mapping[str, Sequence[Array]],
+        arrangement: int = 0,
     ) -> Activity:
         """Run once; a training pass moves running averages."""
         ...

@@ -11,7 +11,7 @@ import numpy as np
 from lasport.compare.averages import DTYPES, Averages
 from lasport.compare.judge import judge, longest_sums
 from lasport.compare.metrics import measure
-from lasport.compare.port import Port, Session
+from lasport.compare.port import Activity, Port, Session
 from lasport.compare.report import Comparison, Drift
 from lasport.errors import ComparisonError
 from lasport.layers.normalization import BatchNormAttributes
@@ -54,6 +54,7 @@ class Stages:
         self.problems: list[str] = []
         self.drifts: list[Drift] = []
         self.notes: list[str] = []
+        self._arrangement = 0  # of the ways in which the port may hold samples, the right one
         self._index = {layer.name: k for k, layer in enumerate(network.layers)}
         self._params = _rounded_params(network, port)
         # Layers for which the reference has nothing but their own Keras layer.
@@ -178,7 +179,8 @@ class Stages:
         )
         for number in range(1, max(passes) + 1):
             masks = self._by_name(self.record.pass_masks(number))
-            session.run(averages.batch(), training=True, masks=masks)
+            arrangement = self._arrangement
+            session.run(averages.batch(), training=True, masks=masks, arrangement=arrangement)
             averages.advance()
             if number in passes:
                 compare = self._compare_params if by_params else self._compare_outputs_after
@@ -196,8 +198,26 @@ class Stages:
         oracle: Sequence[Array],
         size: str = "",
     ) -> None:
-        session, masks = self.port.start(dtype), self._by_name(self.record.masks)
-        activity = session.run(inputs, training=mode == "training", masks=masks)
+        training, masks = mode == "training", self._by_name(self.record.masks)
+        session, before = self.port.start(dtype), len(self.comparisons)
+        for way in range(session.arrangements if training else 1):
+            del self.comparisons[before:]
+            session = self.port.start(dtype) if way else session
+            activity = session.run(inputs, training=training, masks=masks, arrangement=way)
+            self._compare_activity(mode, dtype, activity, truth, oracle, size)
+            if training and all(comparison.ok for comparison in self.comparisons[before:]):
+                self._arrangement = way
+                break
+
+    def _compare_activity(
+        self,
+        mode: Mode,
+        dtype: str,
+        activity: Activity,
+        truth: Sequence[Array],
+        oracle: Sequence[Array],
+        size: str,
+    ) -> None:
         for k, layer in enumerate(self.network.layers):
             if self.by_layer and layer.incoming and layer.name in self.port.shown_layers:
                 place, actual = f"{size}layers/{layer.name}", activity.layers.get(layer.name)

@@ -152,7 +152,8 @@ def _restore_variances(port: KerasPort, pairs: Pairs) -> None:
     """Do the same for the variances of a foreign port, which are rounded where weights are not.
 
     Nobody knows their places, so whatever has a layer's very variances, up to a
-    few units in the last place, is taken for them.
+    few units in the last place, is taken for them, whatever their order is:
+    images may be flattened in another one.
     """
     for layer in port.network.layers:
         if not isinstance(layer.attributes, BatchNormAttributes):
@@ -164,8 +165,12 @@ def _restore_variances(port: KerasPort, pairs: Pairs) -> None:
             stored = before.numpy()
             if stored.shape == meant.shape and stored.dtype.kind == "f":
                 unit = max(float(np.finfo(each.dtype).eps) for each in (stored, inv_std))
-                if np.allclose(stored, meant, rtol=FEW * unit, atol=0):
-                    after.assign(meant)
+                ordered = np.empty_like(meant)
+                ordered.flat[np.argsort(stored, axis=None)] = np.sort(meant, axis=None)
+                for unrounded in (meant, ordered):
+                    if np.allclose(stored, unrounded, rtol=FEW * unit, atol=0):
+                        after.assign(unrounded)
+                        break
 
 
 def _pooling(layer: keras.layers.Layer) -> Pooling:

@@ -59,8 +59,24 @@ class Session:
         shown = [copy.shown[name] for name in self.names]
         self.all = keras.Model(single(self.model.inputs), [self.model.outputs, shown])
 
+    @property
+    def arrangements(self) -> int:
+        """In how many ways the model may hold what stochastic layers draw.
+
+        Nobody knows whether a foreign model flattens images channels last or in
+        Lasagne's order, and shapes do not tell.
+        """
+        layouts = [step.output.layout for step in self._noise_steps()]
+        known = all(layout == lasagne_order(len(layout.axes)) for layout in layouts)
+        return 1 if self.port.calls is not None or known else 2
+
     def run(
-        self, inputs: Sequence[Array], *, training: bool, masks: Mapping[str, Sequence[Array]]
+        self,
+        inputs: Sequence[Array],
+        *,
+        training: bool,
+        masks: Mapping[str, Sequence[Array]],
+        arrangement: int = 0,
     ) -> Activity:
         """Run the copy once; a training pass moves its running averages.
 
@@ -72,6 +88,9 @@ class Session:
             Keras' training flag.
         masks : mapping of str to sequence of ndarray
             What stochastic Lasagne layers drew, by layer name.
+        arrangement : int
+            Of a foreign model: 0 if it holds what they drew channels last, 1 if
+            in Lasagne's order, both where the shape permits it.
 
         Raises
         ------
@@ -80,7 +99,7 @@ class Session:
         """
         for layer in self.noise.values():
             layer.release()
-        mismatch = self._hand_out(masks) if training else None
+        mismatch = self._hand_out(masks, arrangement) if training else None
         before = noise_states(self.model)
         dtypes = [self.dtype if x.dtype.kind == "f" else x.dtype.name for x in inputs]
         physical = self.port.tensors(inputs, dtypes)
@@ -127,27 +146,31 @@ class Session:
                 variances[layers[name]] = array
         return variances
 
-    def _hand_out(self, masks: Mapping[str, Sequence[Array]]) -> str | None:
+    def _hand_out(self, masks: Mapping[str, Sequence[Array]], arrangement: int) -> str | None:
         drawn = {name: samples for name, samples in masks.items() if samples}
-        return hand_out(self.port.network, self.noise, self._noise_steps(), drawn)
+        return hand_out(self.port.network, self.noise, self._places(arrangement), drawn)
 
-    def _noise_steps(self) -> dict[str, tuple[Step, Sequence[Layout]]]:
+    def _noise_steps(self) -> list[Step]:
+        """Return the steps in which the net draws, arranged as the model is or may be."""
+        calls = self.port.calls
+        plan = lower(translate(self.port.network), "channels_last") if calls is None else calls.plan
+        return [step for step in plan.steps if isinstance(step.operation, Noise)]
+
+    def _places(self, arrangement: int) -> dict[str, tuple[Step, Sequence[Layout]]]:
         """Return the steps in which the net draws, by the stand-in that is in their place."""
-        calls, network = self.port.calls, self.port.network
-        plan = lower(translate(network), "channels_last") if calls is None else calls.plan
-        steps = [step for step in plan.steps if isinstance(step.operation, Noise)]
-        if calls is not None:
+        steps = self._noise_steps()
+        if self.port.calls is not None:
             return {step.name: (step, [step.output.layout]) for step in steps}
-        # A foreign model's layers of a kind are taken to come in the order of the net's, and its
-        # images to lie channels last, also where they are flattened; unless the shape denies it.
+        # A foreign model's layers of a kind are taken to come in the order of the net's.
         steps.sort(key=lambda step: type(step.operation).__name__)
         names = sorted(self.noise, key=lambda name: self.noise[name].meant.__name__)
         if len(names) != len(steps):
             names = [step.name for step in steps]
-        return {
-            name: (step, [step.output.layout, lasagne_order(len(step.output.shape))])
-            for name, step in zip(names, steps, strict=True)
-        }
+        places: dict[str, tuple[Step, Sequence[Layout]]] = {}
+        for name, step in zip(names, steps, strict=True):
+            layouts = [step.output.layout, lasagne_order(len(step.output.shape))]
+            places[name] = (step, layouts[arrangement:] + layouts[:arrangement])
+        return places
 
     def _refuse(self, own: Sequence[str], mismatch: str | None) -> None:
         """Raise if what the copy computed says nothing: it drew otherwise than the net."""

@@ -12,7 +12,7 @@ from lasport.oracles.reference import reference_record
 from lasport.readers.network import build_network
 from lasport.spec import Network
 from tests.golden_records import load_case
-from tests.inert_nets import layer, source
+from tests.inert_nets import function, layer, source
 
 keras = pytest.importorskip("keras")
 
@@ -208,6 +208,55 @@ def test_layers_of_a_kind_come_in_order_whatever_is_between_them():
     noise = keras.layers.GaussianNoise(0.2)
     assert report_on(net, port_of((None, 5), first, noise, second))
     assert not report_on(net, port_of((None, 5), second, noise, first))
+
+
+def dense(incoming: Any, units: int, inputs: int) -> Any:
+    weights = {"W": np.random.RandomState(units).normal(size=(inputs, units)), "b": np.ones(units)}
+    options = {"num_units": units, "nonlinearity": function("tanh"), "num_leading_axes": 1}
+    return layer("dense.DenseLayer", incoming, weights, **options)
+
+
+def norm(incoming: Any, channels: int) -> Any:
+    rng = np.random.RandomState(channels)
+    names = ("beta", "gamma", "mean", "inv_std")
+    params = {name: rng.uniform(0.5, 2.0, size=channels) for name in names}
+    options = {"axes": (0,), "epsilon": 1e-4, "alpha": 0.1}
+    return layer("normalization.BatchNormLayer", incoming, params, **options)
+
+
+def flattened_port(net: Network, *, transposed: bool, rate: float = 0.25) -> Any:
+    """Return a port by hand: images flattened channels last, or transposed before that."""
+    scale, out = (one for one in net.layers if one.params)
+    kernel, bias = (out.params[name].value for name in ("W", "b"))
+    values = {name: param.value for name, param in scale.params.items()}
+    values["variance"] = values["inv_std"] ** -2 - 1e-4
+    values = {name: values[name] for name in ("gamma", "beta", "mean", "variance")}
+    if not transposed:
+        order = np.arange(12).reshape(2, 3, 2).transpose(1, 2, 0).ravel()
+        kernel, values = kernel[order], {name: each[order] for name, each in values.items()}
+    normalization = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-4)
+    last = keras.layers.Dense(4, activation="tanh")
+    model = port_of(
+        (None, 3, 2, 2),
+        keras.layers.Permute((3, 1, 2) if transposed else (1, 2, 3)),
+        keras.layers.Flatten(),
+        keras.layers.Dropout(rate),
+        normalization,
+        last,
+    )
+    normalization.set_weights(list(values.values()))
+    last.set_weights([kernel, bias])
+    return model
+
+
+@pytest.mark.parametrize("transposed", (False, True))
+def test_images_may_be_flattened_in_either_order(transposed):
+    flat = layer("shape.FlattenLayer", source((None, 2, 3, 2)), {}, outdim=2, name="flat")
+    net = build_network(dense(norm(dropout(flat), 12), 4, 12))
+    report = report_on(net, flattened_port(net, transposed=transposed))
+    assert report.ok, report.to_text()
+    assert any("outputs-after" in one.subject for one in report.comparisons)
+    assert not report_on(net, flattened_port(net, transposed=transposed, rate=0.2))
 
 
 def test_a_recurrent_layer_that_drops_has_no_original():
