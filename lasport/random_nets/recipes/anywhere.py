@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lasport.inert import Global, Instance
 from lasport.random_nets.draw import Draw
 from lasport.random_nets.recipes.options import any_shape, nonlinearity
 from lasport.random_nets.soil import Fits, Options, Recipe, behind
@@ -71,6 +72,34 @@ def standardize(draw: Draw, shape: Shape) -> Options:
     }
 
 
+def elementwise(draw: Draw, rank: int) -> Global | Instance:
+    """Draw a function of Lasagne's, or one of Theano's that keeps numbers small."""
+    if draw.chance():
+        return nonlinearity(draw, rank)
+    operation = Instance(Global("theano.scalar.basic", draw.among(("Abs", "Cos", "Sin", "Tanh"))))
+    return Instance(Global("theano.tensor.elemwise", "Elemwise"), state={"scalar_op": operation})
+
+
+def expression(draw: Draw, shape: Shape) -> Options:
+    """Apply a function, or reduce an axis, and say what that gives or leave it to Lasagne."""
+    rank = len(shape)
+    if draw.chance():
+        return {
+            "function": elementwise(draw, rank),
+            "_output_shape": draw.among((None, "auto", shape)),
+        }
+    axis = draw.between(1, rank - 1)
+    # Not var and std: nothing but rounding is left of them where data are constant.
+    reduce = Global("theano.tensor.basic", draw.among(("mean", "max", "min", "sum")))
+    kept = draw.chance()
+    options = {"axis": axis - rank if draw.chance(4) else axis, "keepdims": kept}
+    given = (*shape[:axis], *((1,) if kept else ()), *shape[axis + 1 :])
+    return {
+        "function": Instance(Global("functools", "partial"), state=(reduce, (), options, None)),
+        "_output_shape": draw.among(("auto", given)),
+    }
+
+
 MATRIX: Fits = lambda shape: len(shape) >= 2  # noqa: E731
 
 RECIPES: Mapping[str, Recipe] = {
@@ -82,6 +111,7 @@ RECIPES: Mapping[str, Recipe] = {
     "special.BiasLayer": behind(MATRIX, any_shape(), broadcast, lacks=["b"]),
     "special.ScaleLayer": behind(MATRIX, any_shape(), broadcast),
     "special.ParametricRectifierLayer": behind(MATRIX, any_shape(), broadcast),
+    "special.ExpressionLayer": behind(MATRIX, any_shape(), expression),
     "normalization.StandardizationLayer": behind(MATRIX, any_shape(), standardize),
     "normalization.BatchNormLayer": behind(
         MATRIX, any_shape(), batch_norm, lacks=["beta", "gamma"]
