@@ -51,12 +51,28 @@ NEED_A_FRAMEWORK = {
     "lasport.targets.keras_session": "runs copies of keras models for the comparison",
 }
 
+# A build script and its parameters, written where the process runs.
+SCRIPT = """
+from pathlib import Path
+import numpy as np
+import lasport
+Path("model.py").write_text('''
+import lasagne, theano.tensor as T
+def build():
+    net = lasagne.layers.InputLayer((None, 3), T.matrix('x'))
+    return lasagne.layers.DenseLayer(net, 2, nonlinearity=T.tanh)
+''')
+np.savez("model.npz", np.ones((3, 2)), np.ones(2))
+assert len(lasport.load("model.py:build", params="model.npz").param_values()) == 2
+"""
+
 WITHOUT_FRAMEWORK = {
     "import lasport": "import lasport",
     "lasport --help": "from lasport.cli import main; main(['--help'])",
     "lasport --version": "from lasport.cli import main; main(['--version'])",
     "lasport inspect": "from lasport.cli import main; sys.exit(main(['inspect', NET]))",
     "lasport.load": "import lasport; lasport.load(NET).param_values()",
+    "lasport.load of a build script": SCRIPT,
 }
 
 
