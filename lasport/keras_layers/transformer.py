@@ -214,11 +214,12 @@ class ThinPlateSplineTransformer(_Transformer):
         self.bends = bool(bends)
         if self.points < 4 or round(self.points**0.5) ** 2 != self.points:
             raise LayerArgumentError(f"points must be a square from 4 on; got {points}.")
-        computed = spline_inverse(self.points)
-        self.inverse = computed if inverse is None else np.asarray(inverse, "float64")
-        if self.inverse.shape != computed.shape:
+        given = spline_inverse(self.points) if inverse is None else inverse
+        self.inverse = np.asarray(given, "float64")
+        shape = (self.points, self.points + 3)
+        if self.inverse.shape != shape:
             raise LayerArgumentError(
-                f"inverse must be {computed.shape} for {points} points; got {self.inverse.shape}."
+                f"inverse must be {shape} for {points} points; got {self.inverse.shape}."
             )
 
     def _count(self) -> int:

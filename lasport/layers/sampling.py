@@ -52,16 +52,24 @@ def read_downsample_factor(value: object) -> tuple[float, float]:
     return factors[0], factors[1]
 
 
-def output_shape(factors: tuple[float, float], border_mode: str, shape: Shape) -> Shape:
+def output_shape(
+    factors: tuple[float, float], border_mode: str, inputs: Sequence[Shape], count: int
+) -> Shape:
     """Return the shape of the sampled images.
 
     Raises
     ------
     ValueError
-        Where Theano has no result, or one that depends on its rounding.
+        Where there are no images, or not ``count`` numbers for each of them;
+        where Theano has no result, or one that depends on its rounding.
     """
+    shape, numbers = inputs
     if len(shape) != 4:
         raise ValueError(f"(batch, channels, rows, columns) was expected, not {shape}")
+    if len(numbers) != 2 or numbers[1] != count:
+        raise ValueError(f"{count} numbers per image were expected, not {numbers}")
+    if None not in (shape[0], numbers[0]) and shape[0] != numbers[0]:
+        raise ValueError(f"there are {shape[0]} images, and numbers for {numbers[0]}")
     if border_mode == "mirror" and 1 in shape[2:]:
         raise ValueError(f"a single row or column, of {shape}, has no mirror image")
     return (*shape[:2], *map(_divided, shape[2:], factors))

@@ -105,12 +105,10 @@ def spline_inverse(count: int) -> Array:
 
 def output_shape(a: SplineAttributes, inputs: Sequence[Shape]) -> Shape:
     """Batch, channels, and rows and columns divided by their factors."""
-    images, offsets = inputs
-    if len(offsets) != 2 or offsets[1] != 2 * a.control_points:
-        raise ValueError(f"{2 * a.control_points} numbers per image were expected, not {offsets}")
-    shape = sampling.output_shape(a.downsample_factor, a.border_mode, images)
+    count = 2 * a.control_points
+    shape = sampling.output_shape(a.downsample_factor, a.border_mode, inputs, count)
     if a.precompute_grid and None in shape[2:]:
-        raise ValueError(f"precompute_grid=True needs images of known size, not of {images}")
+        raise ValueError(f"precompute_grid=True needs images of known size, not of {inputs[0]}")
     if not a.precompute_grid and 1 in shape[2:]:
         raise ValueError(
             f"an output of {shape} has a single row or column, for which Lasagne divides by zero "

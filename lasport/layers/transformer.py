@@ -30,10 +30,7 @@ class TransformerAttributes:
 
 def output_shape(a: TransformerAttributes, inputs: Sequence[Shape]) -> Shape:
     """Batch, channels, and rows and columns divided by their factors."""
-    images, theta = inputs
-    if len(theta) != 2 or theta[1] != 6:
-        raise ValueError(f"six numbers per image were expected for the transformation, not {theta}")
-    shape = sampling.output_shape(a.downsample_factor, a.border_mode, images)
+    shape = sampling.output_shape(a.downsample_factor, a.border_mode, inputs, 6)
     if 1 in shape[2:]:
         raise ValueError(
             f"an output of {shape} has a single row or column, for which Lasagne divides by zero"

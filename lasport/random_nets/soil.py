@@ -74,7 +74,7 @@ class Soil:
         In the order in which they grew.
     apart : dict of str to str
         What some layers hold that most others cannot take, by name: "indices",
-        "mask", or "c01b" for images with the batch last.
+        "mask", "places", or "c01b" for images with the batch last.
     """
 
     def __init__(self, draw: Draw, *, open_sizes: bool) -> None:

@@ -47,7 +47,7 @@ def test_places_in_a_row(dtype):
     ((7, 2, 3), (7, 1.5, 4), (7, 0.5, 14), (5, 0.7, 7), (2, 0.3, 6), (None, 1.5, None)),
 )
 def test_sizes_are_divided_and_rounded_down(size, factor, expected):
-    shape = output_shape((factor, 1.0), "nearest", (None, 3, size, 4))
+    shape = output_shape((factor, 1.0), "nearest", [(None, 3, size, 4), (None, 6)], 6)
     assert shape == (None, 3, expected, 4)
 
 

@@ -53,12 +53,12 @@ def test_records_lead_beyond_the_images(name):
 TRANSFORMER = "special.TransformerLayer"
 
 
-def transformer(*space, numbers=(None, 6), without=(), **state):
+def transformer(*space, batch=None, numbers=(None, 6), without=(), **state):
     """Return a layer on images of three channels."""
     given = {"downsample_factor": (1, 1), "border_mode": "nearest", **state}
     for name in without:
         del given[name]
-    return merge(TRANSFORMER, [source((None, 3, *space)), source(numbers)], **given)
+    return merge(TRANSFORMER, [source((batch, 3, *space)), source(numbers)], **given)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,9 @@ def test_before_2017_there_was_but_one_border():
 
 
 PROBLEMS = (
-    (transformer(5, 4, numbers=(None, 7)), "six numbers per image were expected"),
-    (transformer(5, 4, numbers=(None, 2, 3)), "six numbers per image were expected"),
+    (transformer(5, 4, batch=3, numbers=(2, 6)), "there are 3 images, and numbers for 2"),
+    (transformer(5, 4, numbers=(None, 7)), "6 numbers per image were expected"),
+    (transformer(5, 4, numbers=(None, 2, 3)), "6 numbers per image were expected"),
     (transformer(5), "(batch, channels, rows, columns) was expected, not (None, 3, 5)"),
     (transformer(5, 4, border_mode="reflect"), "nearest, mirror, wrap was expected, not 'reflect'"),
     # Pickles of August 2015: their grid reached one pixel too far.

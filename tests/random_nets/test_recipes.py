@@ -19,6 +19,8 @@ CONSTANT = {
     "lasagne.layers.merge.ElemwiseSumLayer": {"merge_function"},
     "lasagne.layers.merge.ElemwiseMergeLayer": {"coeffs"},
     "lasagne.layers.recurrent.LSTMLayer": {"of_2015"},
+    # What follows from the others.
+    "lasagne.layers.special.TPSTransformerLayer": {"L_inv", "source_points", "right_mat"},
     **{
         f"lasagne.layers.{kind}": {"mode"}
         for kind in (

@@ -18,6 +18,7 @@ from lasport.random_nets.recipes import (
     nets,
     sequences,
     shapes,
+    transformers,
     vectors,
 )
 from lasport.random_nets.soil import Recipe
@@ -27,6 +28,16 @@ __all__ = ["RECIPES"]
 # The simplest first.
 RECIPES: Mapping[str, Recipe] = {
     f"lasagne.layers.{name}": recipe
-    for family in (vectors, anywhere, shapes, merges, images, sequences, nets, cuda_convnet)
+    for family in (
+        vectors,
+        anywhere,
+        shapes,
+        merges,
+        images,
+        transformers,
+        sequences,
+        nets,
+        cuda_convnet,
+    )
     for name, recipe in family.RECIPES.items()
 }
