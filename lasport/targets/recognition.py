@@ -40,7 +40,11 @@ def recognize(
         If they fit both, and nobody said which it is.
     """
     found = {layer.name: type(layer).__name__ for layer in model.layers}
-    policy = next((str(layer.dtype_policy.name) for layer in model.layers[1:]), "float32")
+    # An input layer has Keras' default policy, whatever its dtype.
+    policies = (
+        str(layer.dtype_policy.name) for layer in model.layers if found[layer.name] != "InputLayer"
+    )
+    policy = next(policies, "float32")
     plan = translate(network)
     known: dict[DataFormat, Calls] = {}
     for candidate in DATA_FORMATS if data_format is None else (data_format,):

@@ -306,6 +306,16 @@ def test_a_model_that_was_saved_is_recognized(profile, data_format, tmp_path):
     assert verify(case.network, model, case.record)
 
 
+def test_a_float64_model_with_several_inputs_is_recognized():
+    leaky = {"nonlinearity": function("LeakyRectify", leakiness=0.1)}
+    branches = [source((None, 3)), source((None, 5))]
+    net = build_network(
+        [dense(x, 2, units, **leaky) for x, units in zip(branches, (3, 5), strict=True)]
+    )
+    model = to_keras(net, dtype="float64", profile="exact")
+    assert recognize(keras.models.clone_model(model), net) is not None
+
+
 def test_a_model_of_another_net_is_not_recognized():
     first, second = load_case("net_vgg_block"), load_case("net_digits")
     assert recognize(to_keras(first.network), second.network) is None
