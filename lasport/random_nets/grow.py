@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from lasport import layers as _families_are_registered  # noqa: F401 - importing registers
 from lasport.errors import ComparisonError, UsageError
+from lasport.layers.feature_pool import FeatureWTAAttributes
 from lasport.oracles.reference import draw_inputs, run_reference
 from lasport.random_nets.draw import Below, Draw
 from lasport.random_nets.recipes import RECIPES
 from lasport.random_nets.soil import Soil
-from lasport.spec import Layer, Network
+from lasport.spec import Array, Layer, Network
 
 __all__ = ["random_network"]
 
 # Values outside of this range say more about rounding than about the port.
 SMALLEST, LARGEST = 1e-3, 1e4
+WINNER = "lasagne.layers.pool.FeatureWTALayer"
 TRIALS_PER_LAYER = 20
 MOST_TRIALS = 100
 
@@ -44,7 +46,8 @@ def random_network(
         simplest one that fails.
     depth : (int, int)
         How many layers to grow: from the first to the second. Inputs are not
-        counted, nor are layers that do no more than change cuda-convnet's order.
+        counted, nor is what a class needs before it, such as a localization
+        network; what cannot be compared is taken out again.
     kinds : collection of str, optional
         Class paths to choose from, such as ``"lasagne.layers.dense.DenseLayer"``;
         all by default.
@@ -145,9 +148,20 @@ def _spoilt(net: Network) -> set[str]:
     for training in (False, True):
         with np.errstate(all="ignore"):
             values = run_reference(net, inputs, training=training).layers
+        outputs = {layer.name: value for layer, value in zip(net.layers, values, strict=True)}
         for layer, value in zip(net.layers, values, strict=True):
             largest = np.abs(value).max(initial=0)
             fine = layer.incoming == () or SMALLEST < largest < LARGEST  # not for NaN
-            if not fine or spoilt.intersection(layer.incoming):
+            if not fine or spoilt.intersection(layer.incoming) or _tied(layer, outputs):
                 spoilt.add(layer.name)
     return spoilt
+
+
+def _tied(layer: Layer, outputs: Mapping[str, Array]) -> bool:
+    """Whether a layer lets one of several take all where rounding decides which one."""
+    a = layer.attributes
+    if layer.kind != WINNER or not isinstance(a, FeatureWTAAttributes) or a.pool_size == 1:
+        return False
+    ranked = np.sort(a.split(outputs[layer.incoming[0]]), axis=a.axis + 1)
+    gaps = np.diff(ranked, axis=a.axis + 1)
+    return bool(gaps.take(-1, axis=a.axis + 1).min() < SMALLEST**2)

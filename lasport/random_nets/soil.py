@@ -23,7 +23,7 @@ MOST_ENTRIES = 500
 
 # Tags that Lasagne gives, by parameter; states are trained only if somebody asks for it.
 TAGS: Mapping[str, frozenset[str]] = {
-    **dict.fromkeys(("b", "beta", "alpha"), frozenset({"trainable"})),
+    **dict.fromkeys(("beta", "alpha", "scales"), frozenset({"trainable"})),
     **dict.fromkeys(("mean", "inv_std"), frozenset({"batch_norm_stat"})),
 }
 LEARNT = frozenset({"trainable", "regularizable"})
@@ -163,6 +163,8 @@ class Soil:
         params = {}
         for name, shape in shapes.items():
             tags = TAGS.get(name, LEARNT)
+            if name == "b" or name.startswith("b_"):
+                tags = frozenset({"trainable"})
             if name.endswith("_init"):
                 tags = frozenset({"trainable"} if learnt else ())
             value = self._value(name, tuple(size or 0 for size in shape))

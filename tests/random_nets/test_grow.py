@@ -85,11 +85,11 @@ def test_zeros_give_the_simplest_net():
     ]
 
 
-def test_depth_is_kept():
-    for seed in SEEDS:
-        net = random_network(seed, depth=(2, 4))
-        grown = [layer for layer in net.layers if layer.incoming]
-        assert 1 <= sum("Shuffle" not in layer.kind for layer in grown) <= 4
+@pytest.mark.parametrize("depth", (1, 5))
+def test_depth_is_the_number_of_layers_that_grow(depth):
+    kinds = ["lasagne.layers.dense.DenseLayer"]
+    nets = [random_network(seed, depth=(depth, depth), kinds=kinds) for seed in SEEDS[:10]]
+    assert {sum(bool(layer.incoming) for layer in net.layers) for net in nets} == {depth}
 
 
 @pytest.mark.parametrize(

@@ -26,18 +26,19 @@ from lasport.random_nets.soil import Recipe
 __all__ = ["RECIPES"]
 
 # The simplest first.
+FAMILIES = (
+    vectors,
+    anywhere,
+    shapes,
+    merges,
+    images,
+    transformers,
+    sequences,
+    nets,
+    cuda_convnet,
+)
 RECIPES: Mapping[str, Recipe] = {
     f"lasagne.layers.{name}": recipe
-    for family in (
-        vectors,
-        anywhere,
-        shapes,
-        merges,
-        images,
-        transformers,
-        sequences,
-        nets,
-        cuda_convnet,
-    )
+    for family in FAMILIES
     for name, recipe in family.RECIPES.items()
 }

@@ -13,7 +13,7 @@ from lasport.spec import Shape
 
 def activation(draw: Draw, shape: Shape) -> Options:
     """Draw any function; softmax of matrices."""
-    return {"nonlinearity": nonlinearity(draw, len(shape))}
+    return {"nonlinearity": nonlinearity(draw, shape)}
 
 
 def dropout(draw: Draw, shape: Shape) -> Options:

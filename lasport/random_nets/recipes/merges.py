@@ -65,7 +65,7 @@ def concat(soil: Soil) -> Planting | None:
         return None
     options = {
         "axis": axis - rank if soil.draw.chance(3) else axis,
-        "cropping": written(soil, cropping(soil, layers, joined=axis)),
+        "cropping": cropping(soil, layers, joined=axis),
     }
     return Planting(incoming=layers, options=options)
 

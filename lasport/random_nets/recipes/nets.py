@@ -39,7 +39,7 @@ def custom(soil: Soil) -> Planting | None:
     options = {
         **chosen,
         **indices,
-        "nonlinearity": nonlinearity(draw, len(state) + 1),
+        "nonlinearity": nonlinearity(draw, (None, *state)),
         "input_to_hidden": net(draw, taken, state, averages=bool(chosen["precompute_input"])),
         "hidden_to_hidden": net(draw, state, state),
     }

@@ -22,13 +22,14 @@ WITH_CONSTANTS: Sequence[tuple[str, dict[str, float]]] = (
 )
 
 
-def nonlinearity(draw: Draw, rank: int = 0) -> Global | Instance:
-    """Return one of ``lasagne.nonlinearities``; softmax only for matrices."""
+def nonlinearity(draw: Draw, shape: Shape = ()) -> Global | Instance:
+    """Return one of ``lasagne.nonlinearities``; softmax for matrices of two columns or more."""
     module = "lasagne.nonlinearities"
+    matrix = len(shape) == 2 and shape[1] != 1
     if draw.chance(4):
         name, constants = draw.among(WITH_CONSTANTS)
         return Instance(Global(module, name), state=dict(constants))
-    return Global(module, draw.among((*NAMES, "softmax") if rank == 2 else NAMES))
+    return Global(module, draw.among((*NAMES, "softmax") if matrix else NAMES))
 
 
 def distinct(draw: Draw, count: int, low: int, high: int) -> tuple[int, ...]:

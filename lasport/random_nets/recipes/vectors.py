@@ -14,10 +14,11 @@ def dense(draw: Draw, shape: Shape) -> Options:
     """Sum over all axes but the first, or over the last ones."""
     rank = len(shape)
     leading = draw.among([*range(1, rank), *range(-1, -rank, -1)])
+    units = draw.size(shape)
     return {
-        "num_units": draw.size(shape),
+        "num_units": units,
         "num_leading_axes": leading,
-        "nonlinearity": nonlinearity(draw, leading % rank + 1),
+        "nonlinearity": nonlinearity(draw, (*shape[: leading % rank], units)),
     }
 
 
