@@ -9,6 +9,7 @@ import pytest
 
 from lasport import registry
 from lasport.random_nets import RECIPES, random_network
+from lasport.random_nets.recipes import FAMILIES
 from lasport.random_nets.soil import INPUT
 from lasport.spec import Layer
 
@@ -61,6 +62,7 @@ def grown(kind: str) -> list[Layer]:
 def test_every_ported_class_has_a_recipe():
     assert registry.families().keys() - RECIPES.keys() == {INPUT}
     assert RECIPES.keys() <= registry.families().keys()
+    assert len(RECIPES) == sum(len(family.RECIPES) for family in FAMILIES)
 
 
 @pytest.mark.parametrize("kind", RECIPES)

@@ -72,10 +72,10 @@ def standardize(draw: Draw, shape: Shape) -> Options:
     }
 
 
-def elementwise(draw: Draw, rank: int) -> Global | Instance:
+def elementwise(draw: Draw, shape: Shape) -> Global | Instance:
     """Draw a function of Lasagne's, or one of Theano's that keeps numbers small."""
     if draw.chance():
-        return nonlinearity(draw, rank)
+        return nonlinearity(draw, shape)
     operation = Instance(Global("theano.scalar.basic", draw.among(("Abs", "Cos", "Sin", "Tanh"))))
     return Instance(Global("theano.tensor.elemwise", "Elemwise"), state={"scalar_op": operation})
 
@@ -85,7 +85,7 @@ def expression(draw: Draw, shape: Shape) -> Options:
     rank = len(shape)
     if draw.chance():
         return {
-            "function": elementwise(draw, rank),
+            "function": elementwise(draw, shape),
             "_output_shape": draw.among((None, "auto", shape)),
         }
     axis = draw.between(1, rank - 1)

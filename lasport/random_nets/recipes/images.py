@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from lasport.inert import Global, Instance
+from lasport.inert import Global
 from lasport.random_nets.draw import Draw
 from lasport.random_nets.recipes.options import channels_of, distinct, nonlinearity, of_rank, space
 from lasport.random_nets.soil import Options, Recipe, behind
@@ -127,21 +127,6 @@ def reduction(draw: Draw) -> Global:
     return Global("theano.tensor", draw.among(REDUCTIONS))
 
 
-def expression(draw: Draw, shape: Shape) -> Options:
-    """Draw a nonlinearity or a reduction, over all axes but the batch's or some of them."""
-    if draw.chance():
-        return {"function": nonlinearity(draw, shape), "_output_shape": draw.among(("auto", None))}
-    axes = tuple(draw.some(range(1, len(shape)), least=1))
-    keeps = draw.chance()
-    sizes = [1 if axis in axes else size for axis, size in enumerate(shape)]
-    said = tuple(size for axis, size in enumerate(sizes) if keeps or axis not in axes)
-    state = (reduction(draw), (), {"axis": axes, "keepdims": keeps}, None)
-    return {
-        "function": Instance(Global("functools", "partial"), state=state),
-        "_output_shape": draw.among(("auto", said)),
-    }
-
-
 def global_pool(draw: Draw, shape: Shape) -> Options:
     """Reduce all of space."""
     return {"pool_function": reduction(draw)}
@@ -197,7 +182,6 @@ RECIPES: Mapping[str, Recipe] = {
     **{f"dnn.Pool{axes}DDNNLayer": pool(axes, borders=False) for axes in (2, 3)},
     **{f"dnn.MaxPool{axes}DDNNLayer": pool(axes, ("max",), borders=False) for axes in (2, 3)},
     "normalization.LocalResponseNormalization2DLayer": behind(of_rank(4), space(2), local_response),
-    "special.ExpressionLayer": behind(lambda shape: len(shape) >= 3, space(2), expression),
     "pool.GlobalPoolLayer": behind(lambda shape: len(shape) >= 3, space(2), global_pool),
     "pool.FeaturePoolLayer": behind(lambda shape: len(shape) >= 2, space(2), feature_pool),
     "pool.FeatureWTALayer": behind(lambda shape: len(shape) >= 2, space(2), winners),
