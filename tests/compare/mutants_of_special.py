@@ -38,10 +38,10 @@ EXPRESSIONS = {
         become("layer", "keras.layers.Activation", activation="sigmoid"),
     ),
     "log in place of log1p": Mutant(
-        "expression_chain", f"{INFER}/layer5", arguments("layer5", function="log")
+        "expression_chain", f"{INFER}/layer6", arguments("layer6", function="log")
     ),
-    "square in place of magnitude": Mutant(
-        "expression_chain_2", f"{INFER}/layer4", arguments("layer4", function="sqr")
+    "magnitude in place of square": Mutant(
+        "expression_sqr", AT, arguments("layer", function="abs")
     ),
     "standard deviation in place of variance": Mutant(
         "expression_var", AT, arguments("layer", function="std")

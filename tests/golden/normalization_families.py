@@ -31,19 +31,22 @@ STANDARDIZATION = prefixed(
     "StandardizationLayer",
     [
         ("auto_2d", {"source": (None, 5)}, "over the units"),
-        ("auto_4d", {}, "over space"),
-        ("auto_5d", {"source": (2, 3, 2, 4, 1)}, "over three axes of space"),
-        ("spatial", {"axes": "spatial", "source": (2, 3, 5)}, "over space, 3-D"),
-        ("spatial_2d", {"axes": "spatial", "source": (2, 5)}, "over nothing, which leaves zeros"),
-        ("features", {"axes": "features"}, "over all but the batch"),
+        ("auto_4d", {"source": (3, 2, 5, 4)}, "over space"),
+        ("auto_5d", {"source": (1, 2, 3, 5, 4)}, "over three axes of space"),
+        ("spatial", {"axes": "spatial", "source": (3, 2, 5)}, "over space, 3-D"),
+        ("features", {"axes": "features", "source": (3, 2, 1, 4)}, "over all but the batch"),
         ("features_open", {"axes": "features", "source": (None, 2, None)}, "open sizes"),
         ("axis_1", {"axes": 1}, "over the channels, an axis as an int"),
-        ("axes_0_3", {"axes": [3, 0]}, "over the batch too, in another order"),
+        (
+            "axes_0_3",
+            {"axes": [3, 0], "source": (3, 1, 2, 4)},
+            "over the batch too, in another order",
+        ),
         ("axis_minus_2", {"axes": -2}, "counted from the end"),
-        ("all", {"axes": None}, "over everything"),
+        ("all", {"axes": None, "source": (3, 1, 2, 4)}, "over everything"),
         ("epsilon", {"epsilon": 0.3}, "epsilon, inside the root"),
     ],
-    source=(2, 3, 4, 2),
+    source=(1, 3, 4, 2),
 )
 
 CONV = {"num_filters": 3, "filter_size": 3}
@@ -100,7 +103,7 @@ STANDARDIZE = [
     ("standardize_2d", {"source": (None, 5), "shared_axes": (0,)}, "numbers that are not trained"),
     (
         "standardize_4d",
-        {"source": (2, 3, 4, 2), "shared_axes": (0, 2, 3)},
+        {"source": (1, 3, 4, 2), "shared_axes": (0, 2, 3)},
         "per channel of an image",
     ),
 ]
@@ -115,7 +118,7 @@ LOCAL_RESPONSE = prefixed(
         ("beta", {"alpha": 0.3, "beta": 0.3}, "beta"),
         ("n_1", {"alpha": 0.3, "n": 1}, "its own channel only"),
         ("n_3", {"alpha": 0.3, "n": 3}, "three channels"),
-        ("n_beyond", {"alpha": 0.3, "n": 7, "source": (2, 3, 2, 4)}, "more than there are"),
+        ("n_beyond", {"alpha": 0.3, "n": 7, "source": (1, 3, 2, 4)}, "more than there are"),
         ("open_sizes", {"alpha": 0.3, "n": 3, "source": (1, 2, None, None)}, "open sizes"),
     ],
     source=(1, 6, 2, 3),
@@ -127,7 +130,7 @@ LOCAL_RESPONSE_SINGLE = prefixed(
         ("default", {}, "a single-precision net"),
         ("halves", {"alpha": 0.5, "beta": 0.5, "k": 1, "n": 3}, "numbers that are exact"),
     ],
-    source=(2, 6, 1, 3),
+    source=(1, 6, 2, 3),
 )
 
 # family, how it is built, its table, settings that its cases share

@@ -20,12 +20,10 @@ OWN = ("Nonlinearity", "Nonlinearity")
 # Golden cases: Keras layers of the stock profile, and of the exact one.
 RECORDS = {
     "expression_sqr": OWN,
-    "expression_sgn": OWN,
     "expression_chain": (
-        "Activation" + 6 * " Nonlinearity" + " Activation",
-        "Nonlinearity" + 6 * " Nonlinearity" + " Activation",
+        "Activation" + 3 * " Nonlinearity" + " Activation" + 3 * " Nonlinearity",
+        4 * "Nonlinearity " + "Activation" + 3 * " Nonlinearity",
     ),
-    "expression_chain_2": ("Activation" + 4 * " Nonlinearity",) * 2,
     "expression_lasagne": ("Activation", "Nonlinearity"),
     "expression_copy": ("", ""),
     "expression_mean": ("GlobalAveragePooling1D",) * 2,
