@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lasport.errors import UsageError
+from lasport.formula import Formula, compute
 
 __all__ = ["Array", "Layer", "Network", "Param", "Shape", "params_of_nets"]
 
@@ -37,16 +38,50 @@ class Param:
         Read-only, in Lasagne's shape and the dtype it was stored with.
     tags : frozenset of str
         Lasagne's tags: ``trainable``, ``regularizable``, ``batch_norm_stat``, ...
+        Those of all layers where several have the variable.
+    formula : Formula or None
+        How ``value`` is computed from ``sources``, where a layer was given an
+        expression such as another layer's ``W.T`` for a parameter.
+    sources : tuple of ndarray
+        Values of the shared variables in that expression, in Theano's order.
     """
 
     name: str
     value: Array
     tags: frozenset[str]
+    formula: Formula | None = None
+    sources: tuple[Array, ...] = ()
 
     @property
     def trainable(self) -> bool:
         """Whether ``get_all_params(trainable=True)`` would return it."""
         return "trainable" in self.tags
+
+    @property
+    def variables(self) -> tuple[Array, ...]:
+        """Values of the shared variables behind it, as ``unwrap_shared=True`` finds them."""
+        return (self.value,) if self.formula is None else self.sources
+
+    def current(self, values: Mapping[int, Array]) -> Array:
+        """Return the parameter's value when its variables have others.
+
+        Parameters
+        ----------
+        values : mapping of int to ndarray
+            By the identity of the variables' present values.
+        """
+        variables = [values[id(variable)] for variable in self.variables]
+        return (
+            variables[0] if self.formula is None else np.asarray(compute(self.formula, variables))
+        )
+
+    def renewed(self, values: Mapping[int, Array]) -> Param:
+        """Return the parameter with other values of its variables; see :meth:`current`."""
+        if self.formula is None:
+            return replace(self, value=values[id(self.value)])
+        value = np.array(self.current(values))
+        value.flags.writeable = False
+        return replace(self, value=value, sources=tuple(values[id(v)] for v in self.sources))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,19 +169,34 @@ class Network:
         return tuple(layer.name for layer in self.layers if not layer.incoming)
 
     def owned_params(self) -> Iterator[tuple[Layer, Param]]:
-        """Each distinct parameter with the first layer that registered it.
+        """Each distinct shared variable with the first layer that registered it.
 
         Yields
         ------
         (Layer, Param)
-            In the order of Lasagne's ``get_all_params``.
+            In the order of Lasagne's ``get_all_params``. A variable that is
+            found in an expression is called like the parameter it is part of.
         """
         seen: set[int] = set()
         for layer in self.layers:
             for param in layer.params.values():
-                if id(param.value) not in seen:
-                    seen.add(id(param.value))
-                    yield layer, param
+                for value in param.variables:
+                    if id(value) not in seen:
+                        seen.add(id(value))
+                        plain = param.formula is None
+                        yield (
+                            layer,
+                            param
+                            if plain
+                            else replace(param, value=value, formula=None, sources=()),
+                        )
+
+    @property
+    def shares_params(self) -> bool:
+        """Whether a shared variable serves as, or in, more than one parameter."""
+        params = [param for layer in self.layers for param in layer.params.values()]
+        variables = [id(value) for param in params for value in param.variables]
+        return len(variables) > len(set(variables))
 
     def param_values(self) -> list[Array]:
         """Return what ``lasagne.layers.get_all_param_values`` would."""

@@ -6,10 +6,12 @@ All layers that cannot be translated are collected before anything is raised.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from lasport import layers as _families_are_registered  # noqa: F401 - importing registers
 from lasport.errors import Refusal, UnsupportedLayersError
+from lasport.layers.normalization import BatchNormAttributes
 from lasport.operations import Input, Permute
 from lasport.plan import Plan, PlanBuilder, Step, Value
 from lasport.registry import family_of, refusal_of, require_family
@@ -42,7 +44,12 @@ def refusals(network: Network) -> list[Refusal]:
         only show in :func:`translate`.
     """
     found = []
-    owners = Counter(id(param.value) for layer in network.layers for param in layer.params.values())
+    users = Counter(
+        id(value)
+        for layer in network.layers
+        for param in layer.params.values()
+        for value in param.variables
+    )
     for layer in network.layers:
         reason = layer.problem or refusal_of(layer.kind)
         family = family_of(layer.kind)
@@ -50,12 +57,25 @@ def refusals(network: Network) -> list[Refusal]:
             reason = UNKNOWN.format(kind=layer.kind)
         elif reason is None and family and not isinstance(layer.attributes, family.attributes):
             reason = UNREAD
-        shared = [name for name, param in layer.params.items() if owners[id(param.value)] > 1]
-        if reason is None and shared:
-            reason = f"parameter {shared[0]} is shared with another layer, which is not ported yet"
+        if reason is None and isinstance(layer.attributes, BatchNormAttributes):
+            reason = _shared_average(layer, users)
         if reason is not None:
             found.append(Refusal(layer.name, layer.kind, reason))
     return found
+
+
+def _shared_average(layer: Layer, users: Mapping[int, int]) -> str | None:
+    """Return why nothing can move a layer's running averages as Theano does, if so."""
+    for name in ("mean", "inv_std"):
+        average = layer.params[name]
+        if average.formula is not None:
+            return f"running average {name} is an expression, which training cannot move"
+        if users[id(average.value)] > 1:
+            return (
+                f"running average {name} is shared with another layer; in training Theano keeps "
+                "what one of them makes of it, whichever it writes last"
+            )
+    return None
 
 
 def translate(network: Network) -> Plan:

@@ -2,16 +2,19 @@
 
 A conversion knows both directions, so that a trained Keras model can be read
 back as Lasagne's parameter list. Rearrangements are exact; only
-:class:`InvStdToVariance` computes, and it does so in float64.
+:class:`InvStdToVariance` computes, and it does so in float64. Each also knows
+the formula that a target computes where several layers share the parameter.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
+from lasport.formula import Formula
 from lasport.spec import Array, Param
 
 __all__ = [
@@ -38,6 +41,10 @@ class Conversion(Protocol):
         """Return the array as Lasagne had it."""
         ...
 
+    def formula(self, operand: Formula, shape: tuple[int, ...]) -> Formula:
+        """Return the formula that applies it to an operand of ``shape``."""
+        ...
+
 
 @dataclass(frozen=True)
 class Flip:
@@ -50,6 +57,11 @@ class Flip:
         return np.flip(array, self.axes)
 
     undo = apply
+
+    def formula(self, operand: Formula, shape: tuple[int, ...]) -> Formula:
+        """Return slices of step -1."""
+        slices = [(None, None, -1 if axis in self.axes else None) for axis in range(len(shape))]
+        return Formula("slice", tuple(slices), (operand,))
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,10 @@ class Transpose:
         """Return the array with its axes back in place."""
         return array.transpose(np.argsort(self.axes))
 
+    def formula(self, operand: Formula, shape: tuple[int, ...]) -> Formula:
+        """Return a transposition."""
+        return Formula("transpose", self.axes, (operand,))
+
 
 @dataclass(frozen=True)
 class Reshape:
@@ -81,6 +97,10 @@ class Reshape:
     def undo(self, array: Array) -> Array:
         """Return the array as ``before``."""
         return array.reshape(self.before)
+
+    def formula(self, operand: Formula, shape: tuple[int, ...]) -> Formula:
+        """Return a reshape."""
+        return Formula("reshape", self.after, (operand,))
 
 
 @dataclass(frozen=True)
@@ -117,6 +137,15 @@ class Rows:
         """Return the array with its entries in Lasagne's order."""
         return np.take(array, np.argsort(self.order()), axis=self.axis)
 
+    def formula(self, operand: Formula, shape: tuple[int, ...]) -> Formula:
+        """Return the block taken apart, transposed, and flattened again."""
+        axis = self.axis % len(shape)
+        apart = (*shape[:axis], *self.source, *shape[axis + 1 :])
+        behind = range(axis + len(self.axes), len(apart))
+        order = (*range(axis), *(axis + each for each in self.axes), *behind)
+        block = Formula("reshape", apart, (operand,))
+        return Formula("reshape", shape, (Formula("transpose", order, (block,)),))
+
 
 @dataclass(frozen=True)
 class InvStdToVariance:
@@ -131,6 +160,10 @@ class InvStdToVariance:
     def undo(self, array: Array) -> Array:
         """Return ``1 / sqrt(variance + epsilon)``, float64."""
         return np.asarray(1.0 / np.sqrt(np.asarray(array, np.float64) + self.epsilon))
+
+    def formula(self, operand: Formula, shape: tuple[int, ...]) -> Formula:
+        """Refuse: a running average has one layer that moves it."""
+        raise ValueError("a running average is shared")
 
 
 def inv_std_to_variance(inv_std: Array, epsilon: float) -> Array:
@@ -183,6 +216,26 @@ class Weight:
             array = conversion.apply(array)
         return array
 
+    def formula(self, operands: Mapping[int, tuple[Formula, int]]) -> Formula:
+        """Return the formula that computes the converted array from variables.
+
+        Parameters
+        ----------
+        operands : mapping of int to (Formula, int)
+            Each variable, and how many of the conversions it has been through
+            already, by the identity of its value.
+        """
+        own = [operands[id(value)][0] for value in self.param.variables]
+        formula, done = own[0], operands[id(self.param.variables[0])][1]
+        if self.param.formula is not None:
+            formula = self.param.formula.fed(own)
+        array = self.param.value
+        for place, conversion in enumerate(self.conversions):
+            if place >= done:
+                formula = conversion.formula(formula, array.shape)
+            array = conversion.apply(array)
+        return formula
+
     def undo(self, array: Array) -> Array:
         """Return a target's array in Lasagne's shape and meaning."""
         for conversion in reversed(self.conversions):
@@ -227,6 +280,11 @@ class Stack:
         sizes = [part.value.shape[self.axis] for part in self.parts]
         pieces = np.split(array, np.cumsum(sizes)[:-1], axis=self.axis)
         return list(zip(self.parts, pieces, strict=True))
+
+    def formula(self, operands: Mapping[int, tuple[Formula, int]]) -> Formula:
+        """Return the formula that computes the joined array; see :class:`Weight`."""
+        parts = tuple(part.formula(operands) for part in self.parts)
+        return Formula("concatenate", (self.axis,), parts)
 
     @property
     def value(self) -> Array:

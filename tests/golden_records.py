@@ -12,9 +12,12 @@ from lasport import load
 from lasport.oracles.record import Record, read_record
 from lasport.spec import Network
 
-__all__ = ["Case", "families", "load_case"]
+__all__ = ["REFUSED", "Case", "families", "load_case"]
 
 GOLDEN = Path(__file__).parent / "golden"
+
+# Nets that are read and recorded, and refused by name.
+REFUSED = ("shared_averages",)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def test_unknown_options_are_refused(options, message):
 
 def test_all_that_cannot_be_ported_is_named():
     with pytest.raises(UnsupportedLayersError, match="2 layers cannot be translated"):
-        convert(GOLDEN / "net_shared_weights.pkl")
+        convert(GOLDEN / "shared_averages.pkl")
 
 
 # --- weights back

@@ -46,7 +46,7 @@ def test_a_class_that_runs_on_a_gpu_is_no_observation(page):
 
 
 def test_counts_are_of_nets_that_can_be_translated(tmp_path):
-    for name in ("net_shared_weights", "scale_auto_2d"):
+    for name in ("shared_averages", "scale_auto_2d"):
         for suffix in ("npz.bz2", "pkl"):
             shutil.copy(GOLDEN / f"{name}.{suffix}", tmp_path)
     counts = re.findall(r"^\| `(\S+)`.* \| (\S+) \| \S+ \|$", table(tmp_path), re.MULTILINE)

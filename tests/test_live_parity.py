@@ -32,7 +32,7 @@ BOUNDS = {"layers": 16, "outputs": 16, "params": 64, "grads": 512, "input_grads"
 LARGER_TERMS = {"tps": 32}
 
 # What is read and recorded, and refused by name.
-NOT_PORTED = {"net_shared_weights": "parameter W is shared with another layer"}
+NOT_PORTED = {"shared_averages": "running average mean is shared with another layer"}
 
 # Lasagne 0.1 had it elsewhere.
 MOVED = {"lasagne.layers.dense.NonlinearityLayer": "lasagne.layers.special.NonlinearityLayer"}

@@ -70,6 +70,11 @@ class Port(Protocol):
         """The narrowest float type that it keeps weights in."""
         ...
 
+    @property
+    def trained(self) -> int:
+        """How many numbers the model trains."""
+        ...
+
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Return the outputs of the model itself, called as nobody training it would."""
         ...

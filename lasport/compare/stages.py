@@ -131,6 +131,18 @@ class Stages:
             place, truth = f"params/{layer.name}.{param.name}", param.value.astype(np.float64)
             self._add("inference", place, layer.name, "float64", value, truth, truth)
 
+    def copies(self) -> None:
+        """Look for copies of weights that layers of the net share.
+
+        They compute the same, and are trained to be something else.
+        """
+        trained = [param.value.size for _, param in self.network.owned_params() if param.trainable]
+        if self.network.shares_params and self.port.trained > sum(trained):
+            raise ComparisonError(
+                f"the net trains {sum(trained)} numbers, some of them in several layers, and the "
+                f"model {self.port.trained}: copies of a shared weight part company in training"
+            )
+
     def shorter_inputs(self) -> None:
         """Compare once more where the net leaves sizes open, with inputs one shorter.
 

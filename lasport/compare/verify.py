@@ -90,6 +90,7 @@ def verify_port(
             stages.guarded(stages.averages, passes, dtype)
     if "inference" in modes:
         stages.guarded(stages.params)
+        stages.guarded(stages.copies)
         stages.guarded(stages.shorter_inputs)
         stages.guarded(stages.model_itself)
     settings = {

@@ -25,6 +25,7 @@ from lasport.keras_layers.randomized_rectifier import RandomizedRectifier
 from lasport.keras_layers.rearrange import ConstantPad, FullReshape, Permutation
 from lasport.keras_layers.recurrent import DenseRecurrence, GRURecurrence, LSTMRecurrence
 from lasport.keras_layers.reduce import Reduce
+from lasport.keras_layers.sharing import Borrowing, Derived, Parameter
 from lasport.keras_layers.shift_scale import Scale, Shift
 from lasport.keras_layers.slice import Slice
 from lasport.keras_layers.transformer import AffineTransformer, ThinPlateSplineTransformer
@@ -33,10 +34,12 @@ from lasport.keras_layers.upscale import Dilate
 __all__ = [
     "AffineTransformer",
     "Autocrop",
+    "Borrowing",
     "Combine",
     "ConstantPad",
     "CustomRecurrence",
     "DenseRecurrence",
+    "Derived",
     "Dilate",
     "FeaturePooling",
     "FullReshape",
@@ -48,6 +51,7 @@ __all__ = [
     "LocalResponseNormalization",
     "LocallyConnected2D",
     "Nonlinearity",
+    "Parameter",
     "ParametricRectifier",
     "Permutation",
     "Pooling",

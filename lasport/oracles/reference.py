@@ -92,13 +92,14 @@ def run_reference(
     owned = [param for _, param in network.owned_params()]
     values = [param.value for param in owned] if params is None else list(params)
     current = {id(param.value): value for param, value in zip(owned, values, strict=True)}
+    cast = {key: _cast(value, dtype) for key, value in current.items()}
     after = dict(current)
     outputs: dict[str, Array] = {}
     drawn: dict[int, list[Array]] = {}
     fed = dict(zip(network.inputs, inputs, strict=True))
 
     def compute(run: LayerRun, arrays: Sequence[Array]) -> Array:
-        own = {n: _cast(current[id(p.value)], dtype) for n, p in run.layer.params.items()}
+        own = {name: param.current(cast) for name, param in run.layer.params.items()}
         return _compute(run.layer, own, arrays, run)
 
     for index, layer in enumerate(network.layers):

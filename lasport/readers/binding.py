@@ -92,10 +92,7 @@ def _with_values(network: Network, values: Mapping[int, Array]) -> Network:
     """Return a network with new arrays in the place of others, in the nets inside layers too."""
 
     def renew(layer: Layer) -> Layer:
-        params = {
-            name: replace(param, value=values[id(param.value)])
-            for name, param in layer.params.items()
-        }
+        params = {name: param.renewed(values) for name, param in layer.params.items()}
         attributes = layer.attributes
         family = family_of(layer.kind)
         held = family.held(attributes) if family is not None else {}

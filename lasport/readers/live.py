@@ -22,13 +22,15 @@ from lasport.spec import Network
 __all__ = ["inert", "read_layers"]
 
 # Taken over as they are.
-NUMBERS_AND_TEXT = (type(None), bool, int, float, complex, str, bytes, slice)
+NUMBERS_AND_TEXT = (type(None), bool, int, float, complex, str, bytes)
 PLAIN = (*NUMBERS_AND_TEXT, np.ndarray, np.generic, np.dtype)
 
 # Of objects that are no layers only plain attributes and these are looked at. They lead to whatever
 # a family asks for (the dtype of an input variable, the scalar operation of an elementwise one, the
 # array of a shared variable), but not into a Theano graph, nor to a random stream's state.
-FOLLOWED = frozenset({"type", "scalar_op", "container", "storage"})
+FOLLOWED = frozenset({"type", "scalar_op", "container", "storage", "new_order", "idx_list"})
+# Except into the graphs of parameters that are expressions.
+GRAPH = frozenset({"owner", "op", "inputs"})
 
 
 def read_layers(layer: object, outputs: Sequence[str] | None = None) -> Network:
@@ -108,6 +110,7 @@ class _Copier:
     def __init__(self) -> None:
         self.copies: list[tuple[object, object]] = []
         self.known: dict[int, object] = {}
+        self.expressions: set[int] = set()
 
     def copy(self, value: object) -> object:
         """Return the inert copy of an object, whose content :meth:`finish` will add."""
@@ -116,6 +119,8 @@ class _Copier:
         if isinstance(value, (tuple, set, frozenset)):
             kind = next(kind for kind in (tuple, set, frozenset) if isinstance(value, kind))
             return kind(map(self.copy, value))
+        if isinstance(value, slice):
+            return slice(*map(self.copy, (value.start, value.stop, value.step)))
         if isinstance(getattr(value, "__qualname__", None), str):  # a class, function or method
             return _path(value)
         if id(value) not in self.known:
@@ -143,8 +148,24 @@ class _Copier:
                 copy.state = (*map(self.copy, parts), None)
             elif isinstance(copy, Instance):
                 whole = _is_layer(value)
+                followed = FOLLOWED | (GRAPH if id(value) in self.expressions else frozenset())
                 copy.state = {
                     name: self.copy(entry)
                     for name, entry in _attributes(value).items()
-                    if whole or name in FOLLOWED or isinstance(entry, PLAIN)
+                    if whole or name in followed or isinstance(entry, (*PLAIN, slice))
                 }
+                self._expect_expressions(value)
+
+    def _expect_expressions(self, value: object) -> None:
+        """Remember which objects lead into the graphs of a layer's parameters."""
+        attributes = _attributes(value)
+        if _is_layer(value):
+            params = attributes.get("params")
+            leading = list(params) if isinstance(params, Mapping) else []
+            leading = [param for param in leading if "container" not in _attributes(param)]
+        elif id(value) in self.expressions:
+            inputs = attributes.get("inputs")
+            leading = [attributes.get("owner"), *(inputs if isinstance(inputs, list) else [])]
+        else:
+            return
+        self.expressions.update(map(id, leading))

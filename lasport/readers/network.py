@@ -9,8 +9,10 @@ Lasagne's ``get_all_layers``, and lets each class's family read its attributes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -18,6 +20,7 @@ import numpy as np
 from lasport import layers as _families_are_registered  # noqa: F401 - importing registers
 from lasport.errors import InvalidNetworkError, UnreadableFileError, UsageError
 from lasport.inert import Instance
+from lasport.readers.expressions import is_expression, read_expression
 from lasport.readers.traces import made_at
 from lasport.registry import Family, family_of
 from lasport.spec import Array, Layer, Network, Param, Shape, params_of_nets
@@ -69,8 +72,9 @@ def build_network(
             raise UsageError(f"no layer is called {missing[0]!r}; there are: {', '.join(layers)}")
         listed = list(outputs)
     builder = _LayerBuilder({id(layer): name for name, layer in layers.items()}, {})
+    built = list(map(builder.build, _all_layers([layers[name] for name in listed])))
     return Network(
-        layers=tuple(map(builder.build, _all_layers([layers[name] for name in listed]))),
+        layers=tuple(_with_common_tags(built)),
         outputs=tuple(dict.fromkeys(listed)),
         origin=origin,
     )
@@ -214,12 +218,10 @@ def _unique_names(layers: Sequence[Instance], keys: Mapping[int, str]) -> dict[i
 class _LayerBuilder:
     """Builds layers one after another, in order, remembering shapes and shared variables."""
 
-    def __init__(
-        self, names: Mapping[int, str], arrays: dict[int, Array], nesting: int = 0
-    ) -> None:
+    def __init__(self, names: Mapping[int, str], read: dict[int, Param], nesting: int = 0) -> None:
         self.names = names
         self.shapes: dict[int, Shape | None] = {}
-        self.arrays = arrays
+        self.read = read  # shared variables and expressions by their identity
         self.nesting = nesting
 
     def build(self, layer: Instance) -> Layer:
@@ -283,11 +285,14 @@ class _LayerBuilder:
         state = layer.state if isinstance(layer.state, dict) else {}
         params: dict[str, Param] = {}
         for position, (variable, tags) in enumerate(registered.items()):
-            found = [key for key, value in state.items() if value is variable]
-            name = str(found[0]) if found else f"parameter {position}"
-            if family is not None and family.params is not None and name not in family.params:
-                raise ValueError(f"{name} is a parameter that this class does not have")
-            params[name] = Param(name, self._array(name, variable), _tags(tags))
+            found = [str(key) for key, value in state.items() if value is variable]
+            called = found[:1] or [f"parameter {position}"]
+            if family is not None and family.params is not None:
+                called = [name for name in found if name in family.params] or called
+                if called[0] not in family.params:
+                    raise ValueError(f"{called[0]} is a parameter that this class does not have")
+            # One variable may serve as several parameters of a layer.
+            params |= {name: self._param(name, variable, _tags(tags)) for name in called}
         params |= self._params_of_nets(layer, nets)
         if family is not None and family.params is not None:
             # A recurrent layer's initial state is a parameter or another layer.
@@ -309,7 +314,7 @@ class _LayerBuilder:
             raise ValueError(f"attribute {attribute!r} is not a layer")
         layers, outputs = find_layers(root)
         names = {id(inner): name for name, inner in layers.items()}
-        builder = _LayerBuilder(names, self.arrays, self.nesting + 1)
+        builder = _LayerBuilder(names, self.read, self.nesting + 1)
         net = Network(tuple(map(builder.build, layers.values())), tuple(outputs))
         for inner in net.layers:
             if inner.problem is not None:
@@ -323,15 +328,54 @@ class _LayerBuilder:
         the net, such as "hidden_to_hidden.1.W".
         """
         state = layer.state if isinstance(layer.state, dict) else {}
-        own = {id(self.arrays[id(v)]): k for k, v in state.items() if id(v) in self.arrays}
-        params = params_of_nets(nets)
-        names = {name: own.get(id(param.value), name) for name, param in params.items()}
-        return {names[n]: replace(param, name=names[n]) for n, param in params.items()}
+        own: dict[int, list[str]] = defaultdict(list)
+        for key, variable in state.items():
+            if id(variable) in self.read:
+                own[id(self.read[id(variable)].value)].append(str(key))
+        params: dict[str, Param] = {}
+        for name, param in params_of_nets(nets).items():
+            called = own.get(id(param.value), [name])
+            params |= {each: replace(param, name=each) for each in called}
+        return params
 
-    def _array(self, name: str, variable: object) -> Array:
-        if id(variable) not in self.arrays:
-            self.arrays[id(variable)] = _shared_value(name, variable)
-        return self.arrays[id(variable)]
+    def _param(self, name: str, variable: object, tags: frozenset[str]) -> Param:
+        if id(variable) not in self.read:
+            self.read[id(variable)] = self._read(name, variable)
+        return replace(self.read[id(variable)], name=name, tags=tags)
+
+    def _read(self, name: str, variable: object) -> Param:
+        if not isinstance(variable, Instance) or not is_expression(variable):
+            return Param(name, _shared_value(name, variable), frozenset())
+        variables = partial(self._variable, name)
+        try:
+            formula, sources, value = read_expression(variable, variables)
+        except ValueError as error:
+            raise ValueError(f"parameter {name} is an expression, and {error}") from None
+        return Param(name, value, frozenset(), formula, sources)
+
+    def _variable(self, name: str, variable: object) -> Array:
+        """Return the value of a variable in the expression that a parameter is."""
+        return self._param(name, variable, frozenset()).value
+
+
+def _with_common_tags(layers: Sequence[Layer]) -> Iterator[Layer]:
+    """Give each parameter the tags that its variables have in any layer.
+
+    A variable is trained where one of the layers that have it says so.
+    """
+    params = [param for layer in layers for param in layer.params.values()]
+    tags: dict[int, frozenset[str]] = defaultdict(frozenset)
+    for param in params:
+        for value in param.variables:
+            tags[id(value)] |= param.tags
+
+    def common(param: Param) -> Param:
+        found = frozenset[str]().union(*(tags[id(value)] for value in param.variables))
+        return param if found == param.tags else replace(param, tags=found)
+
+    for layer in layers:
+        params_of_layer = {name: common(param) for name, param in layer.params.items()}
+        yield replace(layer, params=MappingProxyType(params_of_layer))
 
 
 def shared_array(variable: Instance) -> Array | None:

@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from operator import attrgetter
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import keras
@@ -57,8 +58,9 @@ def build_model(calls: Calls, name: str | None = None) -> keras.Model:
     if "float" not in policy.compute_dtype:
         raise UsageError(f"dtype {calls.dtype!r}: a net computes in a float type")
     tensors: dict[str, keras.KerasTensor] = {}
+    layers: dict[str, keras.layers.Layer] = {}
     for call in calls.calls:
-        tensors[call.name] = _execute(call, tensors, policy)
+        tensors[call.name] = _execute(call, tensors, layers, policy)
     plan = calls.plan
     for step in plan.steps:
         if isinstance(step.operation, Own):
@@ -134,16 +136,24 @@ def value_of(model: keras.Model, layer: str, name: str) -> Array:
 
 
 def _execute(
-    call: Call, tensors: Mapping[str, keras.KerasTensor], policy: keras.DTypePolicy
+    call: Call,
+    tensors: Mapping[str, keras.KerasTensor],
+    layers: dict[str, keras.layers.Layer],
+    policy: keras.DTypePolicy,
 ) -> keras.KerasTensor:
     if call.layer == "keras.Input":
         return keras.Input(**{"dtype": policy.compute_dtype, "name": call.name, **call.arguments})
     inputs = _single([tensors[name] for name in call.inputs])
+    if call.reuses is not None:
+        return layers[call.reuses](inputs)
     if call.own is not None:
-        return make(call.own, call.name, call.arguments, call.weights, policy.name, inputs)[1]
+        layers[call.name], output = make(
+            call.own, call.name, call.arguments, call.weights, policy.name, inputs
+        )
+        return output
     nets = {name: build_model(calls, f"{call.name}_{name}") for name, calls in call.nets.items()}
-    layer = _layer_class(call.layer)(
-        name=call.name, dtype=policy, **nets, **_with_data_format(call.layer, dict(call.arguments))
+    layer = layers[call.name] = _layer_class(call.layer)(
+        name=call.name, dtype=policy, **nets, **_with_data_format(call.layer, call.arguments)
     )
     # The nets have their weights already.
     own = {name: weight.value for name, weight in call.weights.items() if "/" not in name}
@@ -156,12 +166,16 @@ def _layer_class(path: str) -> type[keras.layers.Layer]:
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
 
 
-def _with_data_format(path: str, arguments: dict[str, object]) -> dict[str, object]:
+def _with_data_format(path: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """Say channels last where the user's Keras configuration says otherwise."""
     if keras.config.image_data_format() == "channels_last":
         return arguments
+    if "borrowed" in arguments:
+        inner = arguments["layer"]
+        path = f"{inner['module']}.{inner['class_name']}"
+        return {**arguments, "layer": {**inner, "config": _with_data_format(path, inner["config"])}}
     if "data_format" in inspect.signature(_layer_class(path)).parameters:
-        arguments["data_format"] = "channels_last"
+        return {**arguments, "data_format": "channels_last"}
     return arguments
 
 

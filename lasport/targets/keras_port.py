@@ -86,6 +86,11 @@ class KerasPort:
         """The narrowest float type that it keeps weights in."""
         return _narrowest({str(weight.dtype) for weight in self.model.weights})
 
+    @property
+    def trained(self) -> int:
+        """How many numbers the model trains."""
+        return sum(int(np.prod(weight.shape)) for weight in self.model.trainable_weights)
+
     def start(self, dtype: str) -> Session:
         """Return a fresh copy that computes in ``dtype``, with the model's weights."""
         return Session(self, dtype)

@@ -138,7 +138,7 @@ class Session:
             if isinstance(step.operation, BatchNorm)
         }
         for name, attribute, weight in weights_of(self.port.calls):
-            if attribute == "moving_variance" and isinstance(weight, Weight):
+            if attribute.endswith("moving_variance") and isinstance(weight, Weight):
                 array = value_of(self.model, name, attribute)
                 for conversion in reversed(weight.conversions):
                     if not isinstance(conversion, InvStdToVariance):

@@ -56,6 +56,7 @@ def recognize(
                 if call.layer == "keras.Input"
                 else call.layer.rpartition(".")[2]
                 for call in calls.calls
+                if call.reuses is None
             }
             if expected == found:
                 known.setdefault(candidate, calls)

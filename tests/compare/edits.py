@@ -43,7 +43,12 @@ def unchanged(calls: list[Call]) -> list[Call]:
 def renamed(calls: list[Call]) -> list[Call]:
     """Prefix all names, so that nothing shows that lasport made the port."""
     return [
-        replace(call, name=f"my_{call.name}", inputs=tuple(f"my_{name}" for name in call.inputs))
+        replace(
+            call,
+            name=f"my_{call.name}",
+            inputs=tuple(f"my_{name}" for name in call.inputs),
+            reuses=call.reuses and f"my_{call.reuses}",
+        )
         for call in calls
     ]
 

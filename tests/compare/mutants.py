@@ -7,6 +7,7 @@ from tests.compare import (
     mutants_of_normalization,
     mutants_of_sampling,
     mutants_of_sequences,
+    mutants_of_sharing,
     mutants_of_special,
     mutants_of_structure,
     mutants_of_weights,
@@ -29,6 +30,7 @@ TOPICS = {
     "rectifiers": mutants_of_special.RECTIFIERS,
     "transformers": mutants_of_sampling.SAMPLING,
     "expressions": mutants_of_special.EXPRESSIONS,
+    "shared weights": mutants_of_sharing.SHARING,
     "rounding": mutants_of_weights.ROUNDING,
     "demo net": mutants_of_weights.DEMO,
 }

@@ -23,6 +23,7 @@ from normalization_families import NORMALIZATION_FAMILIES
 from pooling_families import POOLING_FAMILIES
 from recurrent_families import RECURRENT_FAMILIES
 from sampling_families import SAMPLING_FAMILIES
+from sharing_families import SHARING_FAMILIES
 from special_families import SPECIAL_FAMILIES
 
 # Values of parameters are multiples of this, so that they are exact in float32 too.
@@ -62,6 +63,7 @@ def collect_cases():
         + NORMALIZATION_FAMILIES
         + NOISE_FAMILIES
         + SAMPLING_FAMILIES
+        + SHARING_FAMILIES
         for name, options, pins in table
     ] + [
         ("net_" + name, "nets", builder, {}, pins, dict(settings, passes=5))

@@ -16,10 +16,12 @@ import lasport.keras_layers
 from lasport.keras_layers import (
     AffineTransformer,
     Autocrop,
+    Borrowing,
     Combine,
     ConstantPad,
     CustomRecurrence,
     DenseRecurrence,
+    Derived,
     Dilate,
     FeaturePooling,
     FullReshape,
@@ -30,6 +32,7 @@ from lasport.keras_layers import (
     LocalResponseNormalization,
     LSTMRecurrence,
     Nonlinearity,
+    Parameter,
     ParametricRectifier,
     Permutation,
     Pooling,
@@ -238,6 +241,39 @@ CASES = {
         [(4, 7, 6, 3), (4, 8)],
         (0, 2),
     ),
+    "parameter": (Parameter, {"shape": [3, 2]}, [(4, 5)], (0, 1)),
+    "derived": (
+        Derived,
+        {
+            "formula": [
+                "add",
+                [],
+                ["transpose", [1, 0], ["variable", [0]]],
+                [
+                    "multiply",
+                    [],
+                    ["slice", [[None, None, -1]], ["variable", [1]]],
+                    ["constant", [2]],
+                ],
+            ]
+        },
+        [(3, 5), (5, 3)],
+        (),
+    ),
+    "borrowing": (
+        Borrowing,
+        {
+            "layer": {
+                "module": "keras.layers",
+                "class_name": "BatchNormalization",
+                "registered_name": None,
+                "config": {"momentum": 0.75},
+            },
+            "borrowed": ["gamma"],
+        },
+        [(4, 5), (5,)],
+        (),
+    ),
     "combine": (Combine, {"function": "maximum"}, [(4, 5), (4, 5), (4, 5)], (0, 1)),
 }
 ELEMENTWISE = [
@@ -254,6 +290,8 @@ ELEMENTWISE = [
     "randomized_rectifier",
     "winner_takes_all",
 ]
+# What gives weights, whose precision is that of variables.
+WEIGHTS = {"parameter", "derived"}
 # What has to meet negative inputs too, to have a gradient.
 SIGNED = {"parametric_rectifier"}
 EACH_CASE = pytest.mark.parametrize("case", CASES)
@@ -394,7 +432,7 @@ def test_training_mode_can_be_differentiated(case, jit):
 
 
 @pytest.mark.parametrize("policy", ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16"))
-@EACH_CASE
+@pytest.mark.parametrize("case", [case for case in CASES if case not in WEIGHTS])
 def test_half_precision_follows_the_policy(case, policy):
     half = policy.removeprefix("mixed_")
     layer = made(case, dtype=policy)

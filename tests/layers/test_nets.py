@@ -1,11 +1,10 @@
-"""Whole nets: golden ones, one that is refused, and the same net as several Lasagnes stored it."""
+"""Whole nets: golden ones, and the same net as several Lasagnes stored it."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from lasport.errors import UnsupportedLayersError
 from lasport.oracles.reference import run_reference
 from lasport.readers.network import build_network
 from lasport.translate import translate
@@ -31,41 +30,13 @@ RECORDS = (
     "net_fully_convolutional",
     "net_lenet_float32",
     "net_digits_float32",
+    "net_shared_weights",
 )
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_agrees_with_lasagne(name, agreement):
     agreement(load_case(name))
-
-
-# --- parameters that layers share are read, computed, and not ported yet
-
-REFUSED_RECORDS = ("net_shared_weights",)
-
-
-@pytest.mark.parametrize("name", REFUSED_RECORDS)
-def test_shared_parameters_are_refused(name):
-    with pytest.raises(UnsupportedLayersError) as caught:
-        translate(load_case(name).network)
-    refusals = caught.value.refusals
-    assert [refusal.layer for refusal in refusals] == ["first", "second"]
-    for refusal in refusals:
-        assert refusal.reason.startswith("parameter W is shared with another layer")
-
-
-@pytest.mark.parametrize("name", REFUSED_RECORDS)
-def test_shared_parameters_are_listed_once(name):
-    case = load_case(name)
-    first, second = case.network["first"], case.network["second"]
-    assert first.params["W"].value is second.params["W"].value
-    values = case.network.param_values()
-    for value, recorded in zip(values, case.record.params, strict=True):
-        np.testing.assert_array_equal(value, recorded)
-    for mode in ("inference", "training"):
-        found = run_reference(case.network, case.record.inputs, training=mode == "training").layers
-        for value, recorded in zip(found, case.record.layers(mode), strict=True):
-            np.testing.assert_allclose(value, recorded, rtol=0, atol=1e-13)
 
 
 # --- one net, as it would have been pickled at different times

@@ -51,7 +51,8 @@ class Graph:
 
 def variable(cls: str, dtype: str = "float32", **attributes: object) -> Any:
     kind = live("theano.tensor.type.TensorType", dtype=dtype, broadcastable=(False, False))
-    return live(f"theano.tensor.{cls}", type=kind, owner=Graph(), tag=Graph(), **attributes)
+    attributes = {"owner": Graph(), "tag": Graph(), **attributes}
+    return live(f"theano.tensor.{cls}", type=kind, **attributes)
 
 
 def shared(array: object) -> Any:
@@ -75,7 +76,7 @@ def dense(incoming: Any, weights: Any, **attributes: object) -> Any:
         params=OrderedDict([(weights, tags)]),
         W=weights,
         b=None,
-        num_units=4,
+        num_units=attributes.pop("num_units", 4),
         num_leading_axes=1,
         **attributes,
     )
@@ -152,8 +153,28 @@ def test_a_class_that_nobody_knows_is_read_and_refused_by_name() -> None:
         lasport.to_keras(net)
 
 
+def applied(op: Any, *inputs: Any) -> Any:
+    """Return the variable that an operation on variables gives."""
+    owner = live("theano.gof.graph.Apply", op=op, inputs=list(inputs), outputs=Graph(), tag=Graph())
+    return variable("var.TensorVariable", owner=owner)
+
+
+def test_the_graph_of_an_expression_is_followed() -> None:
+    weights, number = shared(numbers(7, 4)), live("theano.scalar.basic.Scalar", dtype="int64")
+    step = live("theano.scalar.basic.ScalarConstant", data=-1, owner=None, tag=Graph())
+    transpose = live("theano.tensor.elemwise.DimShuffle", new_order=[1, 0], code=Graph())
+    flip = live("theano.tensor.subtensor.Subtensor", idx_list=[slice(None, None, number)])
+    turned = applied(flip, applied(transpose, weights), step)
+    net = from_lasagne(dense(dense(source(), weights), turned, num_units=7))
+    param = net.layers[-1].params["W"]
+    assert param.formula is not None
+    assert param.formula.spell(["W"]) == "W.T[::-1]"
+    np.testing.assert_array_equal(param.value, numbers(7, 4).T[::-1])
+    assert param.sources[0] is net.layers[1].params["W"].value
+
+
 BAD_PARAMETERS = {
-    "an expression": variable("var.TensorVariable"),
+    "a variable without a value": variable("var.TensorVariable", owner=None),
     "an array on a GPU": shared(live("pygpu.gpuarray.GpuArray", shape=(7, 4))),
     "a shared variable of something else": shared("text"),
 }

@@ -24,10 +24,11 @@ from lasport.targets.keras_calls import (
     shaping,
 )
 from lasport.translate import translate
-from tests.golden_records import families, load_case
-from tests.inert_nets import function, image, layer, source
+from lasport.weights import Transpose
+from tests.golden_records import REFUSED, families, load_case
+from tests.inert_nets import function, image, layer, shared, source
 
-TRANSLATED = tuple(name for name in families() if name != "net_shared_weights")
+TRANSLATED = tuple(name for name in families() if name not in REFUSED)
 DATA_FORMATS = ("channels_first", "channels_last")
 
 
@@ -360,3 +361,119 @@ def test_the_activation_of_another_layer_does_not():
 def test_an_unknown_profile_is_refused():
     with pytest.raises(UsageError, match="profile must be one of stock, exact, not 'both'"):
         calls_for(load_case("input_alone").network, "both")
+
+
+# --- shared weights
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_every_variable_is_held_once(name, profile):
+    net = load_case(name).network
+    calls = calls_for(net, profile).calls
+    held = [
+        id(part.param.value)
+        for call in calls
+        for weight in call.weights.values()
+        for part, _ in weight.split(weight.value)
+    ]
+    constant = [id(weight.param.value) for call in calls for weight in call.constants]
+    assert len(held) == len(set(held))
+    assert {*held, *constant} == {id(value) for value in net.param_values()}
+
+
+# Golden case: what each call is that has to do with sharing.
+SHARED = {
+    "net_shared_weights": {
+        "first_shared": "keras.layers.Dense",
+        "first": "keras.layers.Activation",
+        "second_shared": "first_shared once more",
+        "second": "keras.layers.Activation",
+    },
+    "shared_biases": {
+        "first_W": "Parameter (7, 4)",
+        "first": "Borrowing Dense: kernel",
+        "second_b": "Parameter (4,)",
+        "second": "Borrowing Dense: kernel bias",
+        "third": "Borrowing Dense: kernel",
+        "bias": "Borrowing Shift: bias",
+    },
+    "tied_dense": {
+        "encoder_W": "Parameter (24, 5)",
+        "encoder_kernel": "reshape(transpose(reshape))",
+        "encoder": "Borrowing Dense: kernel",
+        "decoder_kernel": "transpose",
+        "decoder": "Borrowing Dense: kernel",
+    },
+    "shared_frozen": {
+        "first_W": "Parameter (4, 4)",
+        "first": "Borrowing Dense: kernel",
+        "second": "Borrowing Dense: kernel",
+        "third_W": "Parameter (4, 5) frozen",
+        "third": "Borrowing Dense: kernel",
+        "fourth_kernel": "transpose",
+        "fourth": "Borrowing Dense: kernel",
+    },
+}
+
+
+def operations_of(formula):
+    """Return the names of a formula's operations, from the outside to the variable."""
+    name, _, *operands = formula
+    inner = operations_of(operands[0]) if operands and operands[0][0] != "variable" else ""
+    return f"{name}({inner})" if inner else name
+
+
+def describe(call):
+    kind = call.layer.rpartition(".")[2]
+    if call.reuses is not None:
+        return f"{call.reuses} once more"
+    if kind == "Parameter":
+        frozen = " frozen" if call.arguments.get("trainable") is False else ""
+        return f"Parameter {call.arguments['shape']}{frozen}"
+    if kind == "Derived":
+        return operations_of(call.arguments["formula"])
+    if kind == "Borrowing":
+        inner = call.arguments["layer"]["class_name"]
+        return f"Borrowing {inner}: {' '.join(call.arguments['borrowed'])}"
+    return call.layer
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_calls_that_share_weights(name):
+    calls = calls_for(load_case(name).network).calls
+    found = {call.name: describe(call) for call in calls}
+    assert {name: found.get(name) for name in SHARED[name]} == SHARED[name]
+    parameters = [call.name for call in calls if call.layer.endswith("Parameter")]
+    assert set(parameters) <= set(SHARED[name])
+
+
+def test_layers_that_keras_ships_are_one_whatever_the_size_of_their_inputs():
+    calls = {c.name: describe(c) for c in calls_for(load_case("tied_embedding").network).calls}
+    assert calls["first_shared"] == "Borrowing Embedding: embeddings"
+    assert calls["second_shared"] == "first_shared once more"
+
+
+def test_own_layers_are_one_for_inputs_of_one_shape_only():
+    bias = {"b": shared(np.ones(4))}
+    sources = [source((None, 4, size)) for size in (5, 5, 6)]
+    layers = [
+        layer("special.BiasLayer", x, {}, name=f"bias_{n}", shared_axes=(0, 2))
+        for n, x in enumerate(sources)
+    ]
+    for each in layers:
+        each.state.update(b=bias["b"], params={bias["b"]: {"trainable"}})
+    calls = {call.name: describe(call) for call in calls_for(build_network(layers)).calls}
+    assert calls["bias_0_shared"] == "Borrowing Shift: bias"
+    assert calls["bias_1_shared"] == "bias_0_shared once more"
+    assert calls["bias_2"] == "Borrowing Shift: bias"
+
+
+def test_a_part_that_all_users_convert_alike_is_converted_once():
+    calls = {call.name: call for call in calls_for(load_case("shared_siamese").network).calls}
+    assert calls["left_conv_shared"].layer == "keras.layers.Conv2D"
+    assert calls["left_norm_gamma"].weights["value"].conversions == ()
+    columns = load_case("shared_siamese_columns").network
+    calls = {call.name: call for call in calls_for(columns).calls}
+    assert calls["left_norm_gamma"].weights["value"].conversions == (Transpose((1, 0)),)
+    assert not [call for call in calls.values() if call.layer.endswith("Derived")]

@@ -22,6 +22,7 @@ from lasport.targets.keras_calls import (
 )
 from lasport.targets.keras_calls.call import PROFILES, Call, Calls, Context, Mappings, Profile
 from lasport.targets.keras_calls.elementwise import stock_activation
+from lasport.targets.keras_calls.sharing import share
 
 __all__ = ["keras_calls"]
 
@@ -67,6 +68,7 @@ def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") 
     results: dict[int, str] = {}
     uses: dict[int, int] = {}
     names = {step.name for step in plan.steps}
+    places: dict[str, object] = {}
     for step in plan.steps:
         for value in step.inputs:
             uses[value.id] = uses.get(value.id, 0) + 1
@@ -78,9 +80,12 @@ def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") 
             )
         else:
             inputs = [results[value.id] for value in step.inputs]
-            calls.extend(_calls_of(step, inputs, names, profile, dtype))
+            made = _calls_of(step, inputs, names, profile, dtype)
+            shapes = [value.layout.shape(value.shape) for value in step.inputs]
+            places.update((call.name, (number, shapes)) for number, call in enumerate(made))
+            calls.extend(made)
         results[step.output.id] = calls[-1].name
-    return Calls(plan, profile, dtype, tuple(calls), results)
+    return Calls(plan, profile, dtype, tuple(share(calls, places, plan, names)), results)
 
 
 def _fusable_activation(

@@ -40,6 +40,8 @@ class Call:
         The class itself where a user wrote it: its path need not lead anywhere.
     nets : mapping of str to Calls
         The models that the layer takes besides its arguments, by name.
+    reuses : str or None
+        Name of the call whose layer, weights and all, is called once more.
     """
 
     layer: str
@@ -50,6 +52,7 @@ class Call:
     constants: tuple[Weight, ...] = ()
     own: type | None = None
     nets: Mapping[str, Calls] = field(default_factory=dict)
+    reuses: str | None = None
 
 
 @dataclass(frozen=True)
