@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lasport.formula import Formula, compute, constant, variable
-from lasport.inert import Instance
+from lasport.inert import Global, Instance
 from lasport.spec import Array
 
 __all__ = ["is_expression", "read_expression"]
@@ -88,6 +88,8 @@ class _Reader:
         self.operations += 1
         if self.operations > MOST_OPERATIONS:
             raise ValueError(f"it has more than {MOST_OPERATIONS} operations")
+        if isinstance(node, (int, float)):  # a build script's, which Theano would wrap
+            return constant(float(node)), float(node)
         if not isinstance(node, Instance):
             raise ValueError(f"it holds a {type(node).__name__} in place of a variable")
         if is_expression(node):
@@ -106,6 +108,8 @@ class _Reader:
         owner = node.get("owner")
         op = owner.get("op", None) if isinstance(owner, Instance) else None
         inputs = owner.get("inputs", None) if isinstance(owner, Instance) else None
+        if isinstance(op, Global):  # a function, in a build script
+            raise ValueError(f"its operation {op.path} is not ported")
         if not isinstance(op, Instance) or not isinstance(inputs, (list, tuple)) or not inputs:
             raise ValueError("it holds an application without an operation or inputs")
         name = _class_name(op)

@@ -162,10 +162,23 @@ class _Copier:
         if _is_layer(value):
             params = attributes.get("params")
             leading = list(params) if isinstance(params, Mapping) else []
-            leading = [param for param in leading if "container" not in _attributes(param)]
         elif id(value) in self.expressions:
             inputs = attributes.get("inputs")
             leading = [attributes.get("owner"), *(inputs if isinstance(inputs, list) else [])]
         else:
             return
-        self.expressions.update(map(id, leading))
+        for each in leading:
+            if id(each) not in self.expressions and "container" not in _attributes(each):
+                self.expressions.add(id(each))
+                self._add_graph(each)
+
+    def _add_graph(self, value: object) -> None:
+        """Complete the copy of an object that was filled before it was known to lead somewhere."""
+        copy = self.known.get(id(value))
+        if isinstance(copy, Instance) and isinstance(copy.state, dict):
+            copy.state |= {
+                name: self.copy(entry)
+                for name, entry in _attributes(value).items()
+                if name in GRAPH
+            }
+            self._expect_expressions(value)

@@ -288,7 +288,7 @@ class _LayerBuilder:
             found = [str(key) for key, value in state.items() if value is variable]
             called = found[:1] or [f"parameter {position}"]
             if family is not None and family.params is not None:
-                called = [name for name in found if name in family.params] or called
+                called = [name for name in family.params if name in found] or called
                 if called[0] not in family.params:
                     raise ValueError(f"{called[0]} is a parameter that this class does not have")
             # One variable may serve as several parameters of a layer.

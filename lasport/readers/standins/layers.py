@@ -28,6 +28,7 @@ from lasport.readers.standins.symbols import (
     Symbol,
     TensorType,
     function_named,
+    shared_variables,
 )
 from lasport.registry import Family, family_of
 from lasport.spec import Shape
@@ -76,11 +77,19 @@ class Layer:
 
     def get_params(self, unwrap_shared: bool = True, **tags: bool) -> list[Symbol]:
         """Return the layer's parameters that have, or have not, the tags."""
-        return [
+        params = [
             param
             for param, found in self.params.items()
             if all((tag in found) == wanted for tag, wanted in tags.items())
         ]
+        if not unwrap_shared:
+            return params
+        unwrapped: dict[Symbol, None] = {}
+        for param in params:
+            # What is no shared variable, and holds none, is refused when the net is read.
+            variables: list[Symbol] = [*shared_variables(param)]
+            unwrapped |= dict.fromkeys(variables or [param])
+        return list(unwrapped)
 
     def add_param(
         self, spec: Any, shape: Sequence[int | None], name: str | None = None, **tags: bool

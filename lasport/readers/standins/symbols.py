@@ -20,6 +20,7 @@ __all__ = [
     "function_named",
     "make_tensor",
     "shared",
+    "shared_variables",
 ]
 
 CONFIG = SimpleNamespace(
@@ -110,6 +111,9 @@ class Symbol:
         raise ScriptError("the script iterates over a symbolic expression")
 
     def __getitem__(self, place: object) -> Symbol:
+        places = list(place) if isinstance(place, tuple) else [place]
+        if all(isinstance(each, slice) for each in places):
+            return Symbol(self.type, Apply(Subtensor(places), [self]))
         return _result("theano.tensor.subtensor", (self, place))
 
 
@@ -147,6 +151,15 @@ class DimShuffle:
         self.new_order = new_order
 
 
+class Subtensor:
+    """The function behind slices."""
+
+    __module__ = "theano.tensor.subtensor"
+
+    def __init__(self, idx_list: list[object]) -> None:
+        self.idx_list = idx_list
+
+
 class Function:
     """A function of Theano's or Lasagne's by its path; calling it notes the call down."""
 
@@ -169,6 +182,14 @@ def _scalar_op(path: str) -> object:
     return type(name, (), {"__module__": module})()
 
 
+def shared_variables(expression: object) -> list[SharedVariable]:
+    """Return the shared variables in an expression, in the order that Theano finds them."""
+    if isinstance(expression, SharedVariable):
+        return [expression]
+    inputs = expression.owner.inputs if isinstance(expression, Symbol) and expression.owner else []
+    return list(dict.fromkeys(found for each in inputs for found in shared_variables(each)))
+
+
 class Elemwise:
     """A function of each element, as Theano pickles it: by the class of its scalar operation."""
 
@@ -178,7 +199,9 @@ class Elemwise:
         self.scalar_op = scalar_op
 
     def __call__(self, *args: object) -> Symbol:
-        return Symbol(owner=Apply(self, list(args)))
+        kinds = [each.type for each in args if isinstance(each, Symbol)]
+        widest = max(kinds, key=lambda kind: kind.ndim, default=None)
+        return Symbol(widest, Apply(self, list(args)))
 
 
 def _result(path: str, args: tuple[object, ...]) -> Symbol:
@@ -189,14 +212,25 @@ def _arithmetic(name: str) -> Callable[..., Symbol]:
     return lambda *args: _result(f"theano.tensor.{name}", args)
 
 
+def _elementwise(name: str, *, swapped: bool = False) -> Callable[..., Symbol]:
+    function = Elemwise(_scalar_op(f"theano.scalar.basic.{name}"))
+    return lambda *args: function(*(reversed(args) if swapped else args))
+
+
+for _name, _class in {
+    "add": "Add",
+    "sub": "Sub",
+    "mul": "Mul",
+    "truediv": "TrueDiv",
+    "pow": "Pow",
+}.items():
+    setattr(Symbol, f"__{_name}__", _elementwise(_class))
+    setattr(Symbol, f"__r{_name}__", _elementwise(_class, swapped=True))
+for _name, _class in {"neg": "Neg", "abs": "Abs"}.items():
+    setattr(Symbol, f"__{_name}__", _elementwise(_class))
 for _name in [
-    "add",
-    "sub",
-    "mul",
-    "truediv",
     "floordiv",
     "mod",
-    "pow",
     "matmul",
     "eq",
     "ne",
@@ -209,7 +243,7 @@ for _name in [
 ]:
     setattr(Symbol, f"__{_name}__", _arithmetic(_name))
     setattr(Symbol, f"__r{_name}__", _arithmetic(f"r{_name}"))
-for _name in ("neg", "abs", "invert", "pos"):
+for _name in ("invert", "pos"):
     setattr(Symbol, f"__{_name}__", _arithmetic(_name))
 
 # Functions of theano.tensor, and of its nnet, that are instances and not functions.
