@@ -261,7 +261,7 @@ class _LayerBuilder:
             input_shapes=inputs,
             output_shape=shape,
             problem=problem,
-            made_at=made_at(v for v in state.values() if id(v) in self.arrays),
+            made_at=made_at(v for v in state.values() if id(v) in self.read),
         )
 
     def _params(

@@ -53,7 +53,7 @@ def _merged(calls: Sequence[Call], places: Mapping[str, object], taken: set[str]
     """
     equal: dict[str, list[Call]] = defaultdict(list)
     for call in calls:
-        if call.weights:
+        if call.weights and not call.nets:
             weights = [(name, *map(_identity, _parts(w))) for name, w in call.weights.items()]
             # What Keras ships is built with as much of its input's shape as its weights have.
             place = None if call.layer.startswith("keras.") else places[call.name]
@@ -97,7 +97,7 @@ class _Lender:
             names = [name for name, weight in call.weights.items() if self._is_shared(weight)]
             owner = self.borrowed.get(call.reuses) if call.reuses is not None else None
             if names:
-                _require_lasports(call, names[0])
+                _require_lendable(call, names[0])
                 tensors = tuple(self._tensor(call, name) for name in names)
                 self.borrowed[call.name] = _borrowing(call, names, tensors)
                 self.lent.append(self.borrowed[call.name])
@@ -181,13 +181,17 @@ def _borrowing(call: Call, names: Sequence[str], tensors: tuple[str, ...]) -> Ca
     )
 
 
-def _require_lasports(call: Call, weight: str) -> None:
-    """Refuse to run a class of the user's with weights of others: nobody knows what it does."""
+def _require_lendable(call: Call, weight: str) -> None:
+    """Refuse weights that nothing can put in the place of a layer's own."""
+    reason = None
     if call.own is not None:
         reason = (
             f"its weight {weight} is shared with another layer, which for registered classes is "
             "ported only where equal layers share all their parameters"
         )
+    elif "/" in weight:
+        reason = f"a net inside it shares weight {weight} with another layer, which is not ported"
+    if reason is not None:
         raise UnsupportedLayersError([Refusal(call.name, call.layer, reason)])
 
 
