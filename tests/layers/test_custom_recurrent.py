@@ -212,7 +212,7 @@ REFUSED = {
     ),
     "shared parameters": (
         {"incoming": [source((None, 5, UNITS))], **sharing()},
-        "parameter input_to_hidden.1.W is shared",
+        "input_to_hidden.1.W and hidden_to_hidden.1.W are the same variable",
     ),
     "a mask for images": (
         {
