@@ -211,7 +211,8 @@ class Network:
     def summary(self) -> str:
         """Return a table of the layers: name, class, output shape, parameters."""
         rows: list[tuple[str, ...]] = [("layer", "class", "output shape", "parameters", "fed by")]
-        rows.extend(map(_describe, self.layers))
+        owned = {id(p.value): f"{layer.name}.{p.name}" for layer, p in self.owned_params()}
+        rows.extend(_describe(layer, owned) for layer in self.layers)
         values = self.param_values()
         total = sum(value.size for value in values)
         totals = (
@@ -249,8 +250,8 @@ def format_shape(shape: Shape) -> str:
     return f"({inner},)" if len(shape) == 1 else f"({inner})"
 
 
-def _describe(layer: Layer) -> tuple[str, ...]:
-    params = (f"{param.name} {format_shape(param.value.shape)}" for param in layer.params.values())
+def _describe(layer: Layer, owned: Mapping[int, str]) -> tuple[str, ...]:
+    params = (_describe_param(layer, param, owned) for param in layer.params.values())
     return (
         layer.name,
         layer.kind.rpartition(".")[2],
@@ -258,6 +259,14 @@ def _describe(layer: Layer) -> tuple[str, ...]:
         ", ".join(params),
         ", ".join(layer.incoming),
     )
+
+
+def _describe_param(layer: Layer, param: Param, owned: Mapping[int, str]) -> str:
+    """Return name and shape, and what it is where the variable is another's: W = encoder.W.T."""
+    names = [owned[id(value)] for value in param.variables]
+    meaning = names[0] if param.formula is None else param.formula.spell(names)
+    same = "" if meaning == f"{layer.name}.{param.name}" else f" = {meaning}"
+    return f"{param.name}{same} {format_shape(param.value.shape)}"
 
 
 def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
