@@ -12,7 +12,6 @@ are clipped at the argument of f.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import UnionType
@@ -115,12 +114,11 @@ def translate(
         raise ValueError(
             f"a mask for states of shape {state}: Lasagne spreads it over the wrong axes"
         )
-    _refuse_shared(layer)
     plans = {name: builder.plan(net) for name, net in a.nets.items()}
-    for name, plan in plans.items():
-        _refuse_noise(name, plan)
-        if name == "hidden_to_hidden" or not a.precompute_input:
-            _refuse_averages(name, plan)
+    for name in NETS[1:] if a.precompute_input else NETS:
+        _refuse_averages(name, plans[name])
+        if not a.unroll_scan:
+            _refuse_noise(name, plans[name])
     loop = NetLoop(
         **plans,
         function=activations({"hidden": a.nonlinearity})["hidden"],
@@ -130,18 +128,13 @@ def translate(
     return builder.add(loop, tuple(inputs), shape)
 
 
-def _refuse_shared(layer: Layer) -> None:
-    places = defaultdict(list)
-    for name, param in layer.params.items():
-        places[id(param.value)].append(name)
-    shared = [names for names in places.values() if len(names) > 1]
-    if shared:
-        raise ValueError(f"{' and '.join(shared[0])} are the same variable, which is not ported")
-
-
 def _refuse_noise(name: str, plan: Plan) -> None:
+    """Refuse noise in a loop that is not unrolled, where Lasagne itself cannot draw."""
     for inner in _layers_with(Noise, plan):
-        raise ValueError(f"{name} has {inner}, and noise in nets inside a layer is not ported")
+        raise ValueError(
+            f"{name} has {inner}, which runs once for each step: in training mode Lasagne runs it "
+            "with unroll_scan=True only"
+        )
 
 
 def _refuse_averages(name: str, plan: Plan) -> None:

@@ -184,18 +184,26 @@ def list_masks(layers):
 @contextlib.contextmanager
 def seeded_streams(layers, seed):
     # type: (Sequence[Layer], int) -> Iterator[dict[int, list[Variable]]]
-    """Record what stochastic layers draw, from streams seeded by layer index; then restore them."""
-    stochastic = dict((k, layer) for k, layer in enumerate(layers) if hasattr(layer, "_srng"))
-    own = dict((k, layer._srng) for k, layer in stochastic.items())
-    samples = dict((k, []) for k in stochastic)  # type: dict[int, list[Variable]]
+    """Record what stochastic layers draw, from streams seeded by layer index; then restore them.
+
+    What layers of a net inside a layer draw counts as that layer's, in the order in which they do.
+    """
+    stochastic = [
+        (k, owner, owner._srng)
+        for k, layer in enumerate(layers)
+        for _, owner in with_inner_layers(layer)
+        if hasattr(owner, "_srng")
+    ]
+    samples = dict((k, []) for k, _, _ in stochastic)  # type: dict[int, list[Variable]]
     try:
-        for k, layer in stochastic.items():
-            stream = type(own[k])(1 + (seed + k) % MAX_STREAM_SEED)
-            layer._srng = Recorder(stream, samples[k])
+        for place, (k, owner, own) in enumerate(stochastic):
+            inside = 0 if owner is layers[k] else len(layers) + place
+            stream = type(own)(1 + (seed + k + inside) % MAX_STREAM_SEED)
+            owner._srng = Recorder(stream, samples[k])
         yield samples
     finally:
-        for k, layer in stochastic.items():
-            layer._srng = own[k]
+        for _, owner, own in stochastic:
+            owner._srng = own
 
 
 class Pass(object):
@@ -268,6 +276,16 @@ def own_params(layer):
     A recurrent layer counts those of the nets inside it as its own. What it has no attribute for is
     called after the place of its layer in the net: "hidden_to_hidden.1.W".
     """
+    for prefix, owner in with_inner_layers(layer):
+        for expression, tags in owner.params.items():
+            names = attribute_names(layer, expression)
+            names += [prefix + name for name in attribute_names(owner, expression)]
+            yield expression, tags, names[0] if names else None
+
+
+def with_inner_layers(layer):
+    # type: (Layer) -> list[tuple[str, Layer]]
+    """Return a layer and those of the nets inside it, with a prefix for what they hold."""
     from lasagne.layers import get_all_layers
 
     owners = [("", layer)]
@@ -275,11 +293,7 @@ def own_params(layer):
         if hasattr(layer, net):
             inner = get_all_layers(getattr(layer, net))
             owners += [("%s.%d." % (net, k), owner) for k, owner in enumerate(inner)]
-    for prefix, owner in owners:
-        for expression, tags in owner.params.items():
-            names = attribute_names(layer, expression)
-            names += [prefix + name for name in attribute_names(owner, expression)]
-            yield expression, tags, names[0] if names else None
+    return owners
 
 
 def attribute_names(layer, expression):

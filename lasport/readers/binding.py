@@ -81,11 +81,20 @@ def bind(
         for row in rows
         if row.expected is not None and row.got is not None
     }
-    for layer in network.layers:
+    for layer in _all_layers(network):
         if isinstance(layer.attributes, BatchNormAttributes):
             key = id(layer.params["inv_std"].value)
             values[key] = _inv_std(layer, values[key], layer.attributes.epsilon, bn_stat)
     return _with_values(network, values)
+
+
+def _all_layers(network: Network) -> Iterator[Layer]:
+    """Yield all layers, those of nets inside layers too."""
+    for layer in network.layers:
+        yield layer
+        family = family_of(layer.kind)
+        for net in family.held(layer.attributes).values() if family is not None else ():
+            yield from _all_layers(net)
 
 
 def _with_values(network: Network, values: Mapping[int, Array]) -> Network:

@@ -6,6 +6,7 @@ Two nets can be compared in training mode only if both draw the same numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import keras
@@ -14,7 +15,7 @@ import numpy as np
 from lasport.keras_layers import RandomizedRectifier, UnscaledDropout, WideGaussianNoise
 from lasport.keras_layers.nonlinearity import apply_function
 from lasport.layout import Layout
-from lasport.operations import AddNoise, Dropout, Operation, RandomRectify
+from lasport.operations import AddNoise, Dropout, NetLoop, Noise, Operation, RandomRectify
 from lasport.plan import Step
 from lasport.spec import Array, Network
 
@@ -29,9 +30,10 @@ class GivenNoise(keras.layers.Layer):
 
     Attributes
     ----------
-    samples : sequence of ndarray
-        What it may use in training mode: that of them which has the shape of
-        what it would draw. Without any it rests.
+    turns : sequence of sequence of ndarray
+        What it may use in training mode, time after time and then from the
+        start again: that of the arrays which has the shape of what it would
+        draw. Without any it rests.
     problem : str or None
         Why none of them is its own. Not raised: Keras would wrap an error in
         a page of advice.
@@ -42,7 +44,8 @@ class GivenNoise(keras.layers.Layer):
     def __init__(self, layer: keras.layers.Layer, dtype: str) -> None:
         super().__init__(name=layer.name, dtype=dtype)
         self.kind = type(layer).__name__
-        self.samples: Sequence[Array] = ()
+        self.turns: Sequence[Sequence[Array]] = ()
+        self.turn = 0
         self.problem: str | None = None
 
     @property
@@ -68,22 +71,24 @@ class GivenNoise(keras.layers.Layer):
 
     def release(self) -> None:
         """Let it rest."""
-        self.samples, self.problem = (), None
+        self.turns, self.turn, self.problem = (), 0, None
 
-    def take(self, samples: Sequence[Array], step: Step) -> None:
+    def take(self, turns: Sequence[Sequence[Array]], step: Step) -> None:
         """Use samples from now on, drawn by the net in a step of the kind that is meant."""
-        self.samples = samples
+        self.turns = turns
         self.problem = self.contradiction(step.operation)
 
     def call(self, inputs: keras.KerasTensor, training: bool = False) -> keras.KerasTensor:
         """Use the sample in training mode."""
-        if not training or not self.samples:
+        if not training or not self.turns:
             return self.rest(inputs)
+        samples = self.turns[self.turn]
+        self.turn = (self.turn + 1) % len(self.turns)
         shared = self.shared(len(inputs.shape))
         shape = tuple(1 if axis in shared else size for axis, size in enumerate(inputs.shape))
-        fitting = [sample for sample in self.samples if sample.shape == shape]
+        fitting = [sample for sample in samples if sample.shape == shape]
         if not fitting:
-            drawn = self.samples[0].shape
+            drawn = samples[0].shape
             self.problem = f"{self.name} draws a sample of {shape}, the net one of {drawn}"
             return self.rest(inputs)
         return self.combine(inputs, fitting[0])
@@ -214,7 +219,7 @@ def hand_out(
     network: Network,
     stand_ins: Mapping[str, GivenNoise],
     steps: Mapping[str, tuple[Step, Sequence[Layout]]],
-    drawn: Mapping[str, Sequence[Array]],
+    drawn: Mapping[str, Sequence[Sequence[Array]]],
 ) -> str | None:
     """Give each stand-in what the net drew in its place.
 
@@ -227,8 +232,9 @@ def hand_out(
     steps : mapping of str to (Step, sequence of Layout)
         By the name of a stand-in, the net's step in its place, and how the
         model may hold its values. A Lasagne layer draws once in each of its steps.
-    drawn : mapping of str to sequence of ndarray
-        By Lasagne layer, in Lasagne's order of axes.
+    drawn : mapping of str to sequence of sequence of ndarray
+        By Lasagne layer, for each of its steps, what it drew there time after
+        time, in Lasagne's order of axes.
 
     Returns
     -------
@@ -243,14 +249,56 @@ def hand_out(
     )
     if not corresponds:
         kinds = {layer.name: layer.kind.rpartition(".")[2] for layer in network.layers}
-        theirs = ", ".join(f"{layer} ({kinds.get(layer, 'unknown')})" for layer in net)
+        theirs = ", ".join(
+            f"{layer} ({kinds.get(layer.partition('/')[0], 'unknown')})" for layer in net
+        )
         ours = ", ".join(f"{name} ({each.kind})" for name, each in stand_ins.items())
         return f"the net draws noise in {theirs or 'no layer'}, the model in {ours or 'no layer'}"
     samples = {layer: iter(each) for layer, each in drawn.items()}
     for name, (step, layouts) in steps.items():
-        sample = next(samples[step.layer])
-        stand_ins[name].take([layout.from_lasagne(sample) for layout in layouts], step)
+        turns = next(samples[step.layer])
+        stand_ins[name].take(
+            [[layout.from_lasagne(sample) for layout in layouts] for sample in turns], step
+        )
     return None
+
+
+def drawn_inside(step: Step, samples: Sequence[Array]) -> list[tuple[Step, list[Array]]]:
+    """Return what the layers of nets inside a layer drew.
+
+    Parameters
+    ----------
+    step : Step
+        Of any kind; one without nets has nothing inside.
+    samples : sequence of ndarray
+        All that its layer drew: before the loop, then in each round from the
+        state and from the input.
+
+    Returns
+    -------
+    list of (Step, list of ndarray)
+        The steps inside, called after their stand-ins, with their shares;
+        these are empty where the numbers do not add up.
+    """
+    loop = step.operation
+    if not isinstance(loop, NetLoop):
+        return []
+    inside: dict[str, list[tuple[Step, list[Array]]]] = {}
+    for net, plan in loop.nets().items():
+        noise = [inner for inner in plan.steps if isinstance(inner.operation, Noise)]
+        paths = [f"{step.name}/{net}/{inner.name}" for inner in noise]
+        inside[net] = [
+            (replace(inner, name=path, layer=path), [])
+            for inner, path in zip(noise, paths, strict=True)
+        ]
+    first, each = inside["input_to_hidden"], inside["hidden_to_hidden"]
+    order = first if loop.in_advance else []
+    each = each if loop.in_advance else each + first
+    order = order + each * ((len(samples) - len(order)) // max(len(each), 1))
+    if len(order) == len(samples):
+        for (_, share), sample in zip(order, samples, strict=True):
+            share.append(sample)
+    return [place for places in inside.values() for place in places]
 
 
 def noise_states(model: keras.Model) -> dict[str, list[object]]:

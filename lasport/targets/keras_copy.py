@@ -47,7 +47,8 @@ class ModelCopy:
     shown : dict of str to KerasTensor
         By name, what each of its layers gives.
     noise : dict of str to GivenNoise
-        By name, the stand-ins for its stochastic layers, in the model's order.
+        By name, the stand-ins for its stochastic layers, in the model's order; those in a net of
+        a layer by their path: "layer/net/name".
     """
 
     dtype: str
@@ -66,7 +67,8 @@ class ModelCopy:
         """
         copy = cls(dtype)
         copy.model = copy._layers(port.model)
-        in_order = [layer.name for layer in copy.model.layers if layer.name in copy.noise]
+        order = [layer.name for layer in copy.model.layers]
+        in_order = sorted(copy.noise, key=lambda name: order.index(name.partition("/")[0]))
         copy.noise = {name: copy.noise[name] for name in in_order}
         pairs = list(copy._variables(port.model))
         for before, after in pairs:
@@ -105,17 +107,18 @@ class ModelCopy:
             call_function=call,
         )
 
-    def _layer(self, layer: keras.layers.Layer) -> keras.layers.Layer:
+    def _layer(self, layer: keras.layers.Layer, inside: str = "") -> keras.layers.Layer:
         given = stand_in(layer, self.dtype)
         if given is not None:
-            self.noise[layer.name] = given
+            self.noise[inside + layer.name] = given
             return given
         if isinstance(layer, keras.layers.LeakyReLU) and self.dtype == "float64":
             # TensorFlow keeps the slope in float32 even here.
             constants = {"leakiness": float(layer.negative_slope)}
             return Nonlinearity("leaky_rectify", constants, name=layer.name, dtype=self.dtype)
         if isinstance(layer, CustomRecurrence):
-            nets = {name: self._net(net) for name, net in layer.nets.items()}
+            path = inside + layer.name
+            nets = {name: self._net(net, f"{path}/{name}/") for name, net in layer.nets.items()}
             return CustomRecurrence(**{**layer.get_config(), **nets, "dtype": self.dtype})
         if isinstance(layer, STOCK_POOLS_3D) and self.dtype == "float64":
             return _pooling(layer)
@@ -126,15 +129,24 @@ class ModelCopy:
             kind = type(layer).__name__
             raise ComparisonError(f"{layer.name} ({kind}) cannot be copied: {reason}") from error
 
-    def _net(self, original: keras.Model) -> keras.Model:
+    def _net(self, original: keras.Model, inside: str) -> keras.Model:
         """Return a copy of a model inside a layer."""
-        inputs = single(self._inputs(original))
-        return keras.models.clone_model(original, inputs, clone_function=self._layer)
+
+        def clone(layer: keras.layers.Layer) -> keras.layers.Layer:
+            return self._layer(layer, inside)
+
+        return keras.models.clone_model(
+            original, single(self._inputs(original)), clone_function=clone
+        )
 
     def _variables(self, original: keras.Model) -> Iterator[tuple[keras.Variable, keras.Variable]]:
         for source, target in zip(original.layers, self.model.layers, strict=True):
-            if not isinstance(target, GivenNoise):
-                yield from zip(source.variables, target.variables, strict=True)
+            yield from zip(_kept(source), _kept(target), strict=True)
+
+
+def _kept(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """Return a layer's variables but the states of random generators, which stand-ins lack."""
+    return [variable for variable in layer.variables if variable.name != "seed_generator_state"]
 
 
 def _restore_parameters(original: keras.Model, calls: Calls, copy: keras.Model) -> None:

@@ -17,9 +17,9 @@ from lasport.errors import ComparisonError
 from lasport.layout import Layout, channels_last, lasagne_order
 from lasport.operations import BatchNorm, Noise
 from lasport.passes import DataFormat, lower
-from lasport.plan import Step
+from lasport.plan import Plan, Step
 from lasport.spec import Array
-from lasport.targets.given_noise import hand_out, noise_states
+from lasport.targets.given_noise import drawn_inside, hand_out, noise_states
 from lasport.targets.keras_copy import ModelCopy, single, weights_of
 from lasport.targets.keras_model import value_of
 from lasport.translate import translate
@@ -147,18 +147,28 @@ class Session:
         return variances
 
     def _hand_out(self, masks: Mapping[str, Sequence[Array]], arrangement: int) -> str | None:
-        drawn = {name: samples for name, samples in masks.items() if samples}
-        return hand_out(self.port.network, self.noise, self._places(arrangement), drawn)
+        drawn = {name: [[sample] for sample in each] for name, each in masks.items() if each}
+        steps = self._noise_steps()
+        for step in self._plan().steps:
+            for inner, share in drawn_inside(step, masks.get(step.layer, ())):
+                drawn.pop(step.layer, None)
+                steps.append(inner)
+                drawn[inner.layer] = [share] if share else []
+        return hand_out(self.port.network, self.noise, self._places(steps, arrangement), drawn)
+
+    def _plan(self) -> Plan:
+        """Return the net's plan, arranged as the model is or may be."""
+        calls = self.port.calls
+        return lower(translate(self.port.network), "channels_last") if calls is None else calls.plan
 
     def _noise_steps(self) -> list[Step]:
-        """Return the steps in which the net draws, arranged as the model is or may be."""
-        calls = self.port.calls
-        plan = lower(translate(self.port.network), "channels_last") if calls is None else calls.plan
-        return [step for step in plan.steps if isinstance(step.operation, Noise)]
+        """Return the steps in which the net draws, but those inside layers."""
+        return [step for step in self._plan().steps if isinstance(step.operation, Noise)]
 
-    def _places(self, arrangement: int) -> dict[str, tuple[Step, Sequence[Layout]]]:
+    def _places(
+        self, steps: list[Step], arrangement: int
+    ) -> dict[str, tuple[Step, Sequence[Layout]]]:
         """Return the steps in which the net draws, by the stand-in that is in their place."""
-        steps = self._noise_steps()
         if self.port.calls is not None:
             return {step.name: (step, [step.output.layout]) for step in steps}
         # A foreign model's layers of a kind are taken to come in the order of the net's.

@@ -88,6 +88,11 @@ SEQUENCES = {
     "kernel of a net transposed": Mutant(
         "custom_merging", AT, inside("hidden_to_hidden", weights("dense_1", kernel=np.transpose))
     ),
+    "noise of a net scaled": Mutant(
+        "custom_dropping_unrolled",
+        f"{TRAIN}/layer",
+        inside("hidden_to_hidden", arguments("dropout_1", rate=0.45)),
+    ),
     "averages of a net not updated": Mutant(
         "custom_normalized",
         f"{AFTER}/layer.input_to_hidden.3.mean",

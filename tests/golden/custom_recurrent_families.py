@@ -80,6 +80,21 @@ def normalized_images(lay, features):
     return lay.batch_norm(image), state
 
 
+def dropping(lay, features):
+    """Dropout of the input."""
+    inside = lay.DropoutLayer(lay.InputLayer((None,) + features), 0.4)
+    _, state = single(lay, features)
+    return lay.DenseLayer(inside, 2), state
+
+
+def dropping_twice(lay, features):
+    """Dropout of the input, and two of the state."""
+    inside, _ = dropping(lay, features)
+    state = lay.DropoutLayer(lay.InputLayer((None, 2)), 0.5)
+    hidden = lay.DropoutLayer(lay.DenseLayer(state, 3), 0.3, rescale=False)
+    return inside, lay.DenseLayer(hidden, 2, nonlinearity=None)
+
+
 def custom(net="dense", source=(None, 5, 3), state=(2,), **options):
     """Build input of shape `source` -> a CustomRecurrentLayer whose states have shape `state`."""
     from lasagne import layers
@@ -101,17 +116,18 @@ NETS = {
     "fixed": fixed,
     "normalized": normalized,
     "normalized_images": normalized_images,
+    "dropping": dropping,
+    "dropping_twice": dropping_twice,
 }
 
-IMAGES = {"source": (3, 2, 6, 5, 4), "state": (2, 5, 4), "net": "conv"}
+IMAGES = {"source": (3, 2, 1, 5, 4), "state": (2, 5, 4), "net": "conv"}
 SMALL = {"source": (3, 4, 2, 5, 6), "net": "conv_to_dense"}
-LINES = {"source": (3, 5, 2, 8), "state": (4, 6), "net": "conv1d"}
+LINES = {"source": (3, 4, 2, 5), "state": (4, 3), "net": "conv1d"}
 
 CUSTOM = [
     ("custom_" + name, options, pins)
     for name, options, pins in [
         ("default", {}, "nets of two layers; the default nonlinearity is rectify"),
-        ("single", {"net": "single", "nonlinearity": None}, "None means linear"),
         (
             "open",
             {"source": (None, None, 3), "nonlinearity": ("ScaledTanH", {"scale_in": 0.5})},
@@ -136,11 +152,10 @@ CUSTOM = [
             "an initial image from a layer; the last image",
         ),
         ("images_unrolled", dict(IMAGES, unroll_scan=True, precompute_input=False), "unrolled"),
-        ("lines", dict(LINES, hid_init="array"), "states of two axes"),
         (
-            "lines_steps_2",
-            dict(LINES, gradient_steps=2, only_return_final=True, nonlinearity="tanh"),
-            "gradient through two steps of states with two axes",
+            "lines",
+            dict(LINES, hid_init="array", gradient_steps=2, nonlinearity=None),
+            "states of two axes; gradient through two steps; None means linear",
         ),
         (
             "images_to_vectors",
@@ -163,21 +178,20 @@ CUSTOM = [
             {"backwards": True, "only_return_final": True, "nonlinearity": "elu"},
             "the last state is that at the first step",
         ),
-        ("clipped", {"grad_clipping": CLIP, "nonlinearity": "tanh"}, "the sum of both is clipped"),
         (
             "clipped_not_precomputed",
-            {"grad_clipping": CLIP, "precompute_input": False, "mask": "int"},
-            "the input goes through its net step by step",
+            {
+                "grad_clipping": CLIP,
+                "precompute_input": False,
+                "mask": "int",
+                "gradient_steps": 2,
+            },
+            "the input goes through its net step by step, and is cut off with the state",
         ),
         (
             "steps_3_backwards",
             {"gradient_steps": 3, "backwards": True, "learn_init": True, "nonlinearity": "tanh"},
             "gradient through the first three places, which come last",
-        ),
-        (
-            "steps_2_not_precomputed",
-            {"gradient_steps": 2, "precompute_input": False},
-            "the net of the input is cut off too",
         ),
         (
             "unrolled_mask",
@@ -187,12 +201,30 @@ CUSTOM = [
     ]
 ]
 
-CUSTOM_AVERAGES = [
-    ("custom_normalized", {"net": "normalized"}, "statistics of all steps at once"),
+# Noise, as far as Lasagne runs it in training mode: in front of a loop, or in one that is unrolled.
+CUSTOM_NOISE = [
     (
-        "custom_normalized_mask",
+        "custom_dropping",
+        {"net": "dropping", "nonlinearity": "tanh"},
+        "one mask for all steps at once, time first",
+    ),
+    (
+        "custom_dropping_unrolled",
+        {"net": "dropping_twice", "unroll_scan": True, "nonlinearity": "tanh"},
+        "a mask for all steps of the input, one for each step of the state",
+    ),
+    (
+        "custom_dropping_each_step",
+        {"net": "dropping_twice", "unroll_scan": True, "precompute_input": False},
+        "masks for each step; the state's come first",
+    ),
+]
+
+CUSTOM_AVERAGES = [
+    (
+        "custom_normalized",
         {"net": "normalized", "mask": "int", "nonlinearity": "tanh"},
-        "masked steps count for the statistics",
+        "statistics of all steps at once, masked ones included",
     ),
     (
         "custom_normalized_images",
@@ -202,6 +234,6 @@ CUSTOM_AVERAGES = [
 ]
 
 CUSTOM_RECURRENT_FAMILIES = [
-    ("custom_recurrent", custom, CUSTOM, {}),
+    ("custom_recurrent", custom, CUSTOM + CUSTOM_NOISE, {}),
     ("custom_recurrent", custom, CUSTOM_AVERAGES, {"passes": 3}),
 ]

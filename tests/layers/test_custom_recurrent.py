@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,12 @@ from lasport.targets.keras_calls import keras_calls
 from lasport.translate import translate
 from tests.golden_records import load_case
 from tests.inert_nets import function, layer, merge, read, source
+from tests.random_nets.agreement import assert_port_agrees
 from tests.recurrent_nets import recurrent
 
 # Golden cases.
 RECORDS = (
     "custom_default",
-    "custom_single",
     "custom_open",
     "custom_merging",
     "custom_input_only",
@@ -33,19 +32,18 @@ RECORDS = (
     "custom_images_state",
     "custom_images_unrolled",
     "custom_lines",
-    "custom_lines_steps_2",
     "custom_images_to_vectors",
     "custom_mask_backwards",
     "custom_mask_learned",
     "custom_mask_state_final",
     "custom_backwards_final",
-    "custom_clipped",
     "custom_clipped_not_precomputed",
     "custom_steps_3_backwards",
-    "custom_steps_2_not_precomputed",
     "custom_unrolled_mask",
+    "custom_dropping",
+    "custom_dropping_unrolled",
+    "custom_dropping_each_step",
     "custom_normalized",
-    "custom_normalized_mask",
     "custom_normalized_images",
 )
 
@@ -77,7 +75,7 @@ UNITS = 2
 def dense(incoming: Any, features: int, units: int = UNITS, weight: float = 1, **state: Any) -> Any:
     """Return a linear dense layer without bias, all of whose weights are alike."""
     given = {"num_units": units, "nonlinearity": function("linear"), "num_leading_axes": 1}
-    kernel = np.full((features, units), weight)
+    kernel = np.full((features, units), float(weight))
     return layer("dense.DenseLayer", incoming, {"W": kernel}, **{**given, "b": None, **state})
 
 
@@ -176,19 +174,15 @@ def dropping(incoming: Any, **options: Any) -> Any:
     return layer("noise.DropoutLayer", incoming, {}, p=0.5, rescale=True, name="drop", **options)
 
 
-def sharing() -> Mapping[str, Any]:
-    """Return two nets with one matrix."""
-    into, across = dense(source((None, UNITS)), UNITS), dense(source((None, UNITS)), UNITS)
-    across.state["W"] = into.state["W"]
-    across.state["params"] = into.state["params"]
-    return {"input_to_hidden": into, "hidden_to_hidden": across}
-
-
 IMAGES = {
     "input_to_hidden": source((None, 2, 4, 6)),
     "hidden_to_hidden": source((None, 2, 4, 6)),
     "state": (2, 4, 6),
 }
+DRAWING = (
+    "drop (lasagne.layers.noise.DropoutLayer), which runs once for each step: in training mode "
+    "Lasagne runs it with unroll_scan=True only"
+)
 AVERAGING = "norm (lasagne.layers.normalization.BatchNormLayer), which runs once for each step"
 REFUSED = {
     "averages of the state": (
@@ -206,13 +200,16 @@ REFUSED = {
         },
         f"input_to_hidden has {AVERAGING}",
     ),
-    "noise": (
-        {"input_to_hidden": dropping(dense(source((None, 3)), 3))},
-        "input_to_hidden has drop (lasagne.layers.noise.DropoutLayer), and noise in nets",
+    "noise of the state": (
+        {"hidden_to_hidden": dropping(source((None, UNITS)))},
+        f"hidden_to_hidden has {DRAWING}",
     ),
-    "shared parameters": (
-        {"incoming": [source((None, 5, UNITS))], **sharing()},
-        "input_to_hidden.1.W and hidden_to_hidden.1.W are the same variable",
+    "noise of each step": (
+        {
+            "input_to_hidden": dropping(dense(source((None, 3)), 3)),
+            "precompute_input": False,
+        },
+        f"input_to_hidden has {DRAWING}",
     ),
     "a mask for images": (
         {
@@ -263,9 +260,41 @@ def test_refusals(options, message):
     assert message in refusal.reason
 
 
+def tied(net: Any, other: Any) -> Any:
+    """Return a net with the matrix of another one."""
+    net.state["W"], net.state["params"] = other.state["W"], other.state["params"]
+    return net
+
+
+def test_nets_do_not_share_with_each_other():
+    into = dense(source((None, UNITS)), UNITS)
+    across = tied(dense(source((None, UNITS)), UNITS), into)
+    sequence = source((None, 5, UNITS))
+    net = custom(sequence, input_to_hidden=into, hidden_to_hidden=across)
+    with pytest.raises(UnsupportedLayersError, match="a net inside it shares weight"):
+        keras_calls(lower(translate(build_network(net))))
+
+
+def test_layers_of_a_net_share_with_each_other():
+    first = dense(source((None, UNITS)), UNITS, weight=0.5)
+    net = custom(hidden_to_hidden=tied(dense(first, UNITS), first))
+    assert_port_agrees(build_network(net), "stock", "channels_first", seed=1)
+
+
 def test_batch_norm_in_front_of_the_loop_is_no_matter():
     net = custom(input_to_hidden=normalized(dense(source((None, 3)), 3)))
     translate(build_network(net))
+
+
+NOISY = (
+    {"input_to_hidden": dropping(dense(source((None, 3)), 3))},
+    {"hidden_to_hidden": dropping(source((None, UNITS))), "unroll_scan": True},
+)
+
+
+@pytest.mark.parametrize("options", NOISY)
+def test_noise_where_lasagne_can_draw_is_no_matter(options):
+    translate(build_network(custom(**options)))
 
 
 def test_dropout_that_drops_nothing_is_no_noise():
@@ -335,7 +364,7 @@ def test_a_net_tied_to_its_batch_size_ties_the_model():
 # --- models
 
 
-@pytest.fixture(params=("custom_images_learned", "custom_normalized_mask"))
+@pytest.fixture(params=("custom_images_learned", "custom_normalized"))
 def case(request):
     return load_case(request.param)
 

@@ -151,6 +151,19 @@ def test_what_cannot_be_an_inv_std_is_refused():
         bind(net, in_order([beta, gamma, mean, -variances]), bn_stat="var")
 
 
+def test_nets_inside_layers_take_their_values_and_variances_too():
+    net = load_case("custom_normalized").network
+    place = next(n for n, (_, p) in enumerate(net.owned_params()) if p.name.endswith("inv_std"))
+    values = other_values(net)
+    values[place] = np.full_like(values[place], 4.0)
+    bound = bind(net, in_order(values), bn_stat="var")
+    values[place] = 1 / np.sqrt(values[place] + 1e-4)
+    assert_bound(bound, values)
+    into = bound["layer"].attributes.input_to_hidden
+    inside = {id(value) for value in into.param_values()}
+    assert inside < {id(value) for value in bound.param_values()}
+
+
 def test_a_pickled_net_takes_parameters_from_a_file(tmp_path):
     case = load_case("net_digits")
     values = [value + 0.125 for value in case.network.param_values()]

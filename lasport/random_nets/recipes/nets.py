@@ -36,20 +36,29 @@ def custom(soil: Soil) -> Planting | None:
             indices[f"{name}_incoming_index"] = len(incoming)
             incoming.append(layer)
     chosen = loop(draw, source)
+    in_advance, unrolls = bool(chosen["precompute_input"]), bool(chosen["unroll_scan"])
     options = {
         **chosen,
         **indices,
         "nonlinearity": nonlinearity(draw, (None, *state)),
-        "input_to_hidden": net(draw, taken, state, averages=bool(chosen["precompute_input"])),
-        "hidden_to_hidden": net(draw, state, state),
+        "input_to_hidden": net(
+            draw, taken, state, averages=in_advance, draws=in_advance or unrolls
+        ),
+        "hidden_to_hidden": net(draw, state, state, draws=unrolls),
     }
     return Planting(incoming=incoming, options=options, without=["hid_init"] if start else [])
 
 
-def net(draw: Draw, taken: Shape, state: Shape, *, averages: bool = False) -> Network:
-    """Draw a net from one shape to another, with batch norm where that is possible."""
+def net(
+    draw: Draw, taken: Shape, state: Shape, *, averages: bool = False, draws: bool = False
+) -> Network:
+    """Draw a net from one shape to another, with batch norm and dropout where they can be."""
     soil = Soil(draw, open_sizes=False)
     layer = soil.add_source((None, *taken))
+    if draws and draw.chance(3):
+        rate = {"p": 0.25, "rescale": not draw.chance(), "shared_axes": ()}
+        planting = Planting(incoming=[layer], options=rate)
+        layer = soil.add("lasagne.layers.noise.DropoutLayer", planting)
     if draw.chance():
         layer = step(soil, layer, (draw.size(taken, 2, 5), *state[1:]))
     layer = step(soil, layer, state)
