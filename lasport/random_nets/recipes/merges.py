@@ -9,6 +9,7 @@ from lasport.random_nets.recipes.options import any_shape
 from lasport.random_nets.soil import Planting, Recipe, Soil, shape_of
 from lasport.spec import Layer
 
+NONLINEARITY = "lasagne.layers.special.NonlinearityLayer"
 SCALAR_OPS = ("Add", "Mul", "Sub", "Maximum", "Minimum", "TrueDiv")
 MODES = ("lower", "center", "upper")
 
@@ -73,11 +74,20 @@ def concat(soil: Soil) -> Planting | None:
 def merge(soil: Soil) -> Planting | None:
     """Apply any function of two arguments, from left to right."""
     layers = operands(soil)
+    scalar_op = soil.draw.among(SCALAR_OPS)
+    if scalar_op == "TrueDiv":
+        layers[1:] = [positive(soil, layer) for layer in layers[1:]]
     options = {
-        "merge_function": function(soil.draw.among(SCALAR_OPS)),
+        "merge_function": function(scalar_op),
         "cropping": written(soil, cropping(soil, layers)),
     }
     return Planting(incoming=layers, options=options)
+
+
+def positive(soil: Soil, layer: Layer) -> Layer:
+    """Add a sigmoid: other data than those seen here might make a divisor 0."""
+    options = {"nonlinearity": Global("lasagne.nonlinearities", "sigmoid")}
+    return soil.add(NONLINEARITY, Planting(incoming=(layer,), options=options))
 
 
 def add(soil: Soil) -> Planting | None:
