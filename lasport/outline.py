@@ -120,6 +120,8 @@ def _is_stock(call: Call) -> bool:
 
 def _spell(call: Call) -> str:
     """Return a call as source would have it, without the names that every layer has."""
+    if call.cotangent is not None:
+        return f"back through {call.reuses}"
     if call.reuses is not None:
         return f"{call.reuses} once more"
     arguments = ", ".join(f"{name}={value!r}" for name, value in call.arguments.items())

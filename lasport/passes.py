@@ -16,6 +16,7 @@ from typing import Literal
 from lasport.layout import Layout, channels_last, lasagne_order
 from lasport.operations import (
     Activation,
+    Adjoint,
     BatchNorm,
     Dense,
     Flatten,
@@ -33,7 +34,7 @@ from lasport.operations import (
     Standardize,
     TransposeAxes,
 )
-from lasport.plan import Plan, Step, Value, unique_name
+from lasport.plan import Plan, Step, Value, separate, unique_name
 from lasport.weights import Rows
 
 __all__ = ["PASSES", "DataFormat", "lower"]
@@ -58,18 +59,7 @@ def separate_frozen(plan: Plan, data_format: DataFormat) -> Plan:
     ids = count(1 + max(step.output.id for step in plan.steps))
     taken = {step.name for step in plan.steps}
     for step in plan.steps:
-        operations = step.operation.separated(len(step.output.shape))
-        inputs, name = step.inputs, step.name
-        for number, operation in enumerate(operations, 1):
-            if number > 1:
-                name = unique_name(f"{step.name}_{type(operation).__name__.lower()}", taken)
-                taken.add(name)
-            last = number == len(operations)
-            output = step.output if last else replace(step.output, id=next(ids))
-            steps.append(
-                replace(step, name=name, operation=operation, inputs=inputs, output=output)
-            )
-            inputs = (output,)
+        steps += separate(step, ids, taken)
     return replace(plan, steps=tuple(steps))
 
 
@@ -155,6 +145,9 @@ class _LayoutPass:
 
     def _place(self, step: Step) -> None:
         inputs = tuple(self.values[value.id] for value in step.inputs)
+        if isinstance(step.operation, Adjoint):
+            self._place_adjoint(step, step.operation, inputs[1])
+            return
         wanted = self._wanted(step, inputs)
         if wanted is not None:
             inputs = tuple(
@@ -164,6 +157,15 @@ class _LayoutPass:
         self.values[output.id] = output
         if self._is_sequence(step):
             self.sequences.add(output.id)
+        self._append(replace(step, inputs=inputs, output=output))
+
+    def _place_adjoint(self, step: Step, adjoint: Adjoint, cotangent: Value) -> None:
+        """Let it take what the other step takes, and a gradient held as that one's output is."""
+        other = next(step for step in self.steps if step.name == adjoint.of)
+        (x,) = other.inputs
+        output = replace(step.output, layout=x.layout)
+        self.values[output.id] = output
+        inputs = (x, self._in_layout(cotangent, other.output.layout, step))
         self._append(replace(step, inputs=inputs, output=output))
 
     def _append(self, step: Step) -> None:

@@ -7,14 +7,15 @@ give each value a layout; targets then map steps to calls, one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
 from lasport.errors import UnsupportedLayersError
 from lasport.layout import Layout, lasagne_order
 from lasport.operations import Operation
 from lasport.spec import Network, Shape
 
-__all__ = ["Plan", "PlanBuilder", "Step", "Value", "unique_name"]
+__all__ = ["Plan", "PlanBuilder", "Step", "Value", "separate", "unique_name"]
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class PlanBuilder:
         self.steps: list[Step] = []
         self._layer = ""
         self._names = {layer.name for layer in network.layers}
-        self._values = 0
+        self._ids = count()
 
     def begin(self, layer: str) -> None:
         """Let the steps that follow belong to ``layer``."""
@@ -138,14 +139,83 @@ class PlanBuilder:
         suffix : str
             Appended to the layer's name; empty for the layer's main step.
         """
-        value = Value(self._values, shape, lasagne_order(len(shape)))
-        self._values += 1
-        name = self._layer
+        step = self._step(self._layer, operation, inputs, shape, suffix)
+        self.steps.append(step)
+        return step.output
+
+    def separate(self, step: Step) -> list[Step]:
+        """Put several steps in the place of an earlier one: see :func:`separate`."""
+        steps = separate(step, self._ids, self._names)
+        place = self.steps.index(step)
+        self.steps[place : place + 1] = steps
+        return steps
+
+    def split(self, step: Step, operation: Operation, final: Operation, suffix: str) -> Step:
+        """Have an earlier step take its input and what ``operation`` makes of that.
+
+        Parameters
+        ----------
+        step : Step
+            With one input.
+        operation : Operation
+            For a new step in front of it, with an output of the input's shape.
+        final : Operation
+            In the place of the step's own.
+        suffix : str
+            Of the new step's name.
+
+        Returns
+        -------
+        Step
+            What has taken the place of ``step``.
+        """
+        place = self.steps.index(step)
+        (x,) = step.inputs
+        inserted = self._step(step.layer, operation, (x,), x.shape, suffix)
+        after = replace(step, operation=final, inputs=(x, inserted.output))
+        self.steps[place : place + 1] = [inserted, after]
+        return after
+
+    def _step(
+        self,
+        layer: str,
+        operation: Operation,
+        inputs: tuple[Value, ...],
+        shape: Shape,
+        suffix: str,
+    ) -> Step:
+        value = Value(next(self._ids), shape, lasagne_order(len(shape)))
+        name = layer
         if suffix:
             name = unique_name(f"{name}_{suffix}", self._names)
             self._names.add(name)
-        self.steps.append(Step(name, self._layer, operation, inputs, value))
-        return value
+        return Step(name, layer, operation, inputs, value)
+
+
+def separate(step: Step, ids: Iterator[int], taken: set[str]) -> list[Step]:
+    """Return steps that do the same in a row, each trained as a whole or not at all.
+
+    Parameters
+    ----------
+    step : Step
+        Its name goes to the first of them, its output to the last.
+    ids : iterator of int
+        For the values in between.
+    taken : set of str
+        Names; those of the new steps are added.
+    """
+    steps: list[Step] = []
+    operations = step.operation.separated(len(step.output.shape))
+    inputs, name = step.inputs, step.name
+    for number, operation in enumerate(operations, 1):
+        if number > 1:
+            name = unique_name(f"{step.name}_{type(operation).__name__.lower()}", taken)
+            taken.add(name)
+        last = number == len(operations)
+        output = step.output if last else replace(step.output, id=next(ids))
+        steps.append(replace(step, name=name, operation=operation, inputs=inputs, output=output))
+        inputs = (output,)
+    return steps
 
 
 def unique_name(name: str, taken: Collection[str]) -> str:

@@ -67,6 +67,13 @@ class Run(Protocol):
         """Return what a net inside this layer, with one input and one output, makes of ``x``."""
         ...
 
+    def pull_back(self, number: int, inputs: Sequence[Array], cotangent: Array) -> Array:
+        """Return the gradient of a layer's input, for a gradient of its output, in this pass.
+
+        The layer is the one that feeds this one as number ``number``.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Family:
@@ -90,6 +97,10 @@ class Family:
     translate : callable
         ``(attributes, layer, inputs, builder) -> Value``; raises ValueError
         with the reason where a combination of options has no translation.
+    adjoint : callable or None
+        ``(attributes, params, inputs, cotangent, run) -> ndarray``: the gradient
+        of the only input, for a gradient of the output; in numpy. None where an
+        InverseLayer of such a layer is not translated.
     note : str
         One line for the coverage table.
     optional : frozenset of str
@@ -109,6 +120,7 @@ class Family:
     reference: Callable[..., Array]
     translate: Callable[..., Value]
     param_shapes: Callable[..., Mapping[str, Shape]] = lambda attributes, inputs: {}
+    adjoint: Callable[..., Array] | None = None
     note: str = ""
     absent: Mapping[str, object] = field(default_factory=dict)
     nets: tuple[str, ...] = ()

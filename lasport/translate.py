@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from lasport import layers as _families_are_registered  # noqa: F401 - importing registers
 from lasport.errors import Refusal, UnsupportedLayersError
+from lasport.layers.inverse import InverseAttributes
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.operations import Input, Permute
 from lasport.plan import Plan, PlanBuilder, Step, Value
@@ -59,6 +60,8 @@ def refusals(network: Network) -> list[Refusal]:
             reason = UNREAD
         if reason is None and isinstance(layer.attributes, BatchNormAttributes):
             reason = _shared_average(layer, users)
+        if reason is None and isinstance(layer.attributes, InverseAttributes):
+            reason = _shared_way_back(network[layer.incoming[1]], users)
         if reason is not None:
             found.append(Refusal(layer.name, layer.kind, reason))
     return found
@@ -74,6 +77,17 @@ def _shared_average(layer: Layer, users: Mapping[int, int]) -> str | None:
             return (
                 f"running average {name} is shared with another layer; in training Theano keeps "
                 "what one of them makes of it, whichever it writes last"
+            )
+    return None
+
+
+def _shared_way_back(inverted: Layer, users: Mapping[int, int]) -> str | None:
+    """Return why a layer cannot lend its weights to its inverse, if so."""
+    for name, param in inverted.params.items():
+        if param.formula is not None or users[id(param.value)] > 1:
+            return (
+                f"it inverts {inverted.name}, whose parameter {name} is an expression or is shared "
+                "with a further layer, which is not translated"
             )
     return None
 

@@ -88,7 +88,7 @@ def test_all_refusals_come_in_one_error():
     ]
     first, *lines = str(error).splitlines()
     assert first == "5 layers cannot be translated:"
-    expected = ("expressions, inverses", "lasport.register", "__main__.f", "matrices", "'left'")
+    expected = ("should feed it", "lasport.register", "__main__.f", "matrices", "'left'")
     for refusal, line, words in zip(error.refusals, lines, expected, strict=True):
         assert line.strip().startswith(f"{refusal.layer} ({refusal.kind}): ")
         assert words in line

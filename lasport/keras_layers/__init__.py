@@ -12,6 +12,23 @@ from lasport.keras_layers.custom_recurrent import CustomRecurrence
 from lasport.keras_layers.dropout import UnscaledDropout
 from lasport.keras_layers.feature_pool import FeaturePooling, WinnerTakesAll
 from lasport.keras_layers.global_reduce import GlobalReduce
+from lasport.keras_layers.gradients import (
+    FeaturePoolingGradient,
+    GlobalReduceGradient,
+    NonlinearityGradient,
+    OnesLike,
+    PassOn,
+    ShapeGradient,
+    SliceGradient,
+    WinnerTakesAllGradient,
+)
+from lasport.keras_layers.invertible import (
+    InvertibleBatchNormalization,
+    InvertibleConvolution,
+    InvertibleConvolutionTranspose,
+    InvertibleDense,
+    InvertibleScale,
+)
 from lasport.keras_layers.local_response import LocalResponseNormalization
 from lasport.keras_layers.locally_connected import LocallyConnected2D
 from lasport.keras_layers.merge import Autocrop, Combine
@@ -19,7 +36,7 @@ from lasport.keras_layers.noise import WideGaussianNoise
 from lasport.keras_layers.nonlinearity import Nonlinearity
 from lasport.keras_layers.normalization import InvStdBatchNormalization
 from lasport.keras_layers.parametric_rectifier import ParametricRectifier
-from lasport.keras_layers.pooling import Pooling
+from lasport.keras_layers.pooling import Pooling, PoolingGradient
 from lasport.keras_layers.pyramid import PyramidPooling
 from lasport.keras_layers.randomized_rectifier import RandomizedRectifier
 from lasport.keras_layers.rearrange import ConstantPad, FullReshape, Permutation
@@ -42,27 +59,41 @@ __all__ = [
     "Derived",
     "Dilate",
     "FeaturePooling",
+    "FeaturePoolingGradient",
     "FullReshape",
     "GRURecurrence",
     "GlobalReduce",
+    "GlobalReduceGradient",
     "InvStdBatchNormalization",
+    "InvertibleBatchNormalization",
+    "InvertibleConvolution",
+    "InvertibleConvolutionTranspose",
+    "InvertibleDense",
+    "InvertibleScale",
     "LSTMRecurrence",
     "LayerArgumentError",
     "LocalResponseNormalization",
     "LocallyConnected2D",
     "Nonlinearity",
+    "NonlinearityGradient",
+    "OnesLike",
     "Parameter",
     "ParametricRectifier",
+    "PassOn",
     "Permutation",
     "Pooling",
+    "PoolingGradient",
     "PyramidPooling",
     "RandomizedRectifier",
     "Reduce",
     "Scale",
+    "ShapeGradient",
     "Shift",
     "Slice",
+    "SliceGradient",
     "ThinPlateSplineTransformer",
     "UnscaledDropout",
     "WideGaussianNoise",
     "WinnerTakesAll",
+    "WinnerTakesAllGradient",
 ]

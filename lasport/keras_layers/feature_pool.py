@@ -150,12 +150,16 @@ class WinnerTakesAll(_Pools):
 
     def call(self, inputs: Tensor) -> Tensor:
         """Multiply by 1 where an entry wins, by 0 elsewhere."""
-        pools, axis = self.split(inputs)
+        return inputs * self.winners(inputs)
+
+    def winners(self, x: Tensor) -> Tensor:
+        """Return 1 where an entry wins, 0 elsewhere."""
+        pools, axis = self.split(x)
         tied = ops.equal(pools, ops.max(pools, axis=axis, keepdims=True))
         # Not argmax of the pools themselves: for Keras that is never -0.
         first = ops.argmax(ops.cast(tied, "int32"), axis=axis)
-        winners = ops.one_hot(first, self.pool_size, axis=axis, dtype=inputs.dtype)
-        return inputs * ops.reshape(winners, ops.shape(inputs))
+        winners = ops.one_hot(first, self.pool_size, axis=axis, dtype=x.dtype)
+        return ops.reshape(winners, ops.shape(x))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""

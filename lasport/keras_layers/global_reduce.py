@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeAlias
@@ -12,7 +13,7 @@ from keras import ops
 from lasport.keras_layers.arguments import LayerArgumentError, one_of
 from lasport.spec import Shape
 
-__all__ = ["REDUCTIONS", "GlobalReduce"]
+__all__ = ["DIFFERENTIABLE", "REDUCTIONS", "GlobalReduce", "pull_back_reduction"]
 
 Tensor: TypeAlias = keras.KerasTensor
 
@@ -42,6 +43,41 @@ REDUCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "var": ops.var,
     "std": ops.std,
 }
+
+
+def _count(x: Tensor, axis: tuple[int, ...]) -> Tensor:
+    """Return how many entries one result is made of, in the dtype of the input."""
+    sizes = ops.shape(x)
+    return ops.cast(math.prod(sizes[place] for place in axis), x.dtype)
+
+
+def _centered(x: Tensor, axis: tuple[int, ...]) -> Tensor:
+    return x - ops.mean(x, axis=axis, keepdims=True)
+
+
+def _to_extremes(
+    x: Tensor, axis: tuple[int, ...], g: Tensor, *, find: Callable[..., Tensor]
+) -> Tensor:
+    return ops.where(ops.equal(x, find(x, axis=axis, keepdims=True)), g, 0)
+
+
+# Gradients of x, for a gradient g of the result that has kept the axes reduced over.
+_GRADIENTS: Mapping[str, Callable[[Tensor, tuple[int, ...], Tensor], Tensor]] = {
+    "mean": lambda x, axis, g: ops.ones_like(x) * (g / _count(x, axis)),
+    "max": partial(_to_extremes, find=ops.max),
+    "min": partial(_to_extremes, find=ops.min),
+    "sum": lambda x, axis, g: ops.ones_like(x) * g,
+    "var": lambda x, axis, g: 2 / _count(x, axis) * g * _centered(x, axis),
+    "std": lambda x, axis, g: (
+        g * _centered(x, axis) / (_count(x, axis) * ops.std(x, axis=axis, keepdims=True))
+    ),
+}
+DIFFERENTIABLE = tuple(_GRADIENTS)
+
+
+def pull_back_reduction(function: str, x: Tensor, axis: tuple[int, ...], g: Tensor) -> Tensor:
+    """Return the gradient of what was reduced along some axes, for a gradient of the result."""
+    return _GRADIENTS[function](x, axis, ops.expand_dims(g, axis))
 
 
 @keras.saving.register_keras_serializable(package="lasport")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeAlias
 
 import keras
@@ -12,7 +13,7 @@ from keras import ops
 from lasport.keras_layers.arguments import LayerArgumentError, one_of
 from lasport.spec import Shape
 
-__all__ = ["Nonlinearity", "apply_function", "check_function"]
+__all__ = ["Nonlinearity", "apply_function", "check_function", "pull_back_function"]
 
 Tensor: TypeAlias = keras.KerasTensor
 
@@ -100,6 +101,53 @@ _FUNCTIONS: Mapping[str, Callable[..., Tensor]] = {
     "tanh": ops.tanh,
     "ultra_fast_sigmoid": _ultra_fast_sigmoid,
 }
+
+
+def _softmax_gradient(x: Tensor, g: Tensor) -> Tensor:
+    y = _softmax(x)
+    return y * (g - ops.sum(g * y, axis=-1, keepdims=True))
+
+
+def _selu_slope(x: Tensor, *, scale: float, scale_neg: float) -> Tensor:
+    positive = x > 0
+    negative = scale_neg * ops.exp(ops.where(positive, ops.zeros_like(x), x))
+    return scale * ops.where(positive, ops.ones_like(x), negative)
+
+
+def _leaky_slope(x: Tensor, *, leakiness: float) -> Tensor:
+    return 0.5 * (1 + leakiness) + 0.5 * (1 - leakiness) * ops.sign(x)
+
+
+def _sigmoid_slope(x: Tensor) -> Tensor:
+    y = ops.sigmoid(x)
+    return y * (1 - y)
+
+
+def _tanh_slope(x: Tensor, *, scale_in: float = 1.0, scale_out: float = 1.0) -> Tensor:
+    return scale_in * scale_out * (1 - ops.square(ops.tanh(scale_in * x)))
+
+
+# Derivatives, of all functions that work entry by entry; Theano's at kinks.
+_SLOPES: Mapping[str, Callable[..., Tensor]] = {
+    "elu": partial(_selu_slope, scale=1.0, scale_neg=1.0),
+    "leaky_rectify": _leaky_slope,
+    "linear": ops.ones_like,
+    "rectify": partial(_leaky_slope, leakiness=0.0),
+    "scaled_tanh": _tanh_slope,
+    "selu": _selu_slope,
+    "sigmoid": _sigmoid_slope,
+    "softplus": ops.sigmoid,
+    "tanh": _tanh_slope,
+}
+
+
+def pull_back_function(
+    function: str, constants: Mapping[str, float], x: Tensor, g: Tensor
+) -> Tensor:
+    """Return the gradient of the input x of a function, for the gradient g of its output."""
+    if function == "softmax":
+        return _softmax_gradient(x, g)
+    return g * _SLOPES[function](x, **constants)
 
 
 def check_function(function: str, constants: Mapping[str, float]) -> dict[str, float]:

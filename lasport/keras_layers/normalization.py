@@ -127,9 +127,7 @@ class InvStdBatchNormalization(keras.layers.Layer):
         dtype = keras.backend.result_type(inputs.dtype, "float32")
         x = ops.cast(inputs, dtype)
         if training and self.trainable:
-            mean = ops.mean(x, axis=self.axes, keepdims=True)
-            variance = ops.mean(ops.square(x - mean), axis=self.axes, keepdims=True)
-            inv_std = 1 / ops.sqrt(variance + self.epsilon)
+            mean, inv_std = self._statistics(x)
             self._average(self.moving_mean, mean)
             self._average(self.moving_inv_std, inv_std)
         else:
@@ -160,6 +158,13 @@ class InvStdBatchNormalization(keras.layers.Layer):
             "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
             "moving_inv_std_initializer": initializers.serialize(self.moving_inv_std_initializer),
         }
+
+    def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mean = self._mean(x)
+        return mean, 1 / ops.sqrt(self._mean(ops.square(x - mean)) + self.epsilon)
+
+    def _mean(self, x: Tensor) -> Tensor:
+        return ops.mean(x, axis=self.axes, keepdims=True)
 
     def _arrange(self, weight: keras.Variable, dtype: str) -> Tensor:
         return ops.reshape(ops.cast(weight, dtype), self._spread)

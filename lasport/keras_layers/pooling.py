@@ -14,9 +14,11 @@ from keras import ops
 from lasport.keras_layers.arguments import LayerArgumentError, one_of
 from lasport.spec import Shape
 
-__all__ = ["Pooling"]
+__all__ = ["Pooling", "PoolingGradient"]
 
 Tensor: TypeAlias = keras.KerasTensor
+# Two shapes, in a layer that extends one with a single input.
+Pair: TypeAlias = Any
 # A number where the size of an axis is known beforehand, else a scalar tensor.
 Size: TypeAlias = Any
 
@@ -74,6 +76,20 @@ class _Windows:
         before, length, behind = self._split(ops.shape(like))
         return ops.reshape(pooled, (*before, self.count(length), *behind))
 
+    def flat(self, y: Tensor) -> Tensor:
+        """Return what has one entry per window as (everything before, windows, behind)."""
+        before, count, behind = self._split(ops.shape(y))
+        return ops.reshape(y, (math.prod(before), count, math.prod(behind)))
+
+    def unblock(self, blocks: Tensor, like: Tensor) -> Tensor:
+        """Return blocks as the entries that ``like`` has, with zeros where no window reaches."""
+        before, length, behind = self._split(ops.shape(like))
+        reached = (self.count(length) + self.reach - 1) * self.stride
+        entries = ops.reshape(blocks, (math.prod(before), reached, math.prod(behind)))
+        missing = _at_least_0(self.pad + length - reached)
+        entries = ops.pad(entries, ((0, 0), (0, missing), (0, 0)))
+        return ops.reshape(entries[:, self.pad : self.pad + length], ops.shape(like))
+
     def entries(self, length: Size, padding_counts: bool) -> Tensor:
         """Return how many entries each window has, as a vector."""
         starts = self.stride * ops.arange(self.count(length))
@@ -101,18 +117,22 @@ def _max(x: Tensor, windows: _Windows) -> Tensor:
     return windows.join(highest(windows.blocks(x, -math.inf)), x)
 
 
-def _to_ties(blocks: Tensor, pooled: Tensor, upstream: Tensor, windows: _Windows) -> Tensor:
-    """Return the gradient of each window at every entry that equals the window's maximum."""
+def _to_ties(blocks: Tensor, pooled: Tensor | None, upstream: Tensor, windows: _Windows) -> Tensor:
+    """Return the gradient of each window at every entry that equals the window's maximum.
+
+    Without maxima, at every entry.
+    """
     gradient = ops.zeros_like(blocks)
     for part in range(windows.reach):
         # Entry i stands for the window that has block i as its part number ``part``.
         shifted = ((0, 0), (part, windows.reach - 1 - part), (0, 0))
-        top, share = (
-            ops.expand_dims(ops.pad(values, shifted), axis=2) for values in (pooled, upstream)
-        )
+        share = ops.expand_dims(ops.pad(upstream, shifted), axis=2)
         within = ops.arange(windows.stride) < windows.size - part * windows.stride
-        tied = ops.logical_and(ops.equal(blocks, top), ops.expand_dims(within, axis=-1))
-        gradient = gradient + ops.where(tied, share, 0)
+        takes = ops.expand_dims(within, axis=-1)
+        if pooled is not None:
+            top = ops.expand_dims(ops.pad(pooled, shifted), axis=2)
+            takes = ops.logical_and(ops.equal(blocks, top), takes)
+        gradient = gradient + ops.where(takes, share, 0)
     return gradient
 
 
@@ -122,9 +142,13 @@ def _sum(x: Tensor, windows: _Windows) -> Tensor:
 
 
 def _average(x: Tensor, windows: _Windows, *, padding_counts: bool) -> Tensor:
+    return _sum(x, windows) / _entries(x, windows, padding_counts)
+
+
+def _entries(x: Tensor, windows: _Windows, padding_counts: bool) -> Tensor:
     entries = windows.entries(ops.shape(x)[windows.axis], padding_counts)
     behind = (1,) * (len(x.shape) - windows.axis - 1)
-    return _sum(x, windows) / ops.reshape(ops.cast(entries, x.dtype), (-1, *behind))
+    return ops.reshape(ops.cast(entries, x.dtype), (-1, *behind))
 
 
 def _at_least_0(size: Size) -> Size:
@@ -137,6 +161,17 @@ _MODES: Mapping[str, Callable[[Tensor, _Windows], Tensor]] = {
     "average_exc_pad": partial(_average, padding_counts=False),
     "sum": _sum,
 }
+
+
+def _pull_back(x: Tensor, g: Tensor, windows: _Windows, mode: str) -> Tensor:
+    """Return the gradient of x, which was pooled along one axis, for a gradient of the result."""
+    blocks = windows.blocks(x, -math.inf)
+    if mode == "max":
+        pooled = windows.flat(_max(x, windows))
+        return windows.unblock(_to_ties(blocks, pooled, windows.flat(g), windows), x)
+    if mode != "sum":
+        g = g / _entries(x, windows, mode == "average_inc_pad")
+    return windows.unblock(_to_ties(blocks, None, windows.flat(g), windows), x)
 
 
 @keras.saving.register_keras_serializable(package="lasport")
@@ -260,3 +295,49 @@ class Pooling(keras.layers.Layer):
             "mode": self.mode,
             "ignore_border": self.ignore_border,
         }
+
+
+@keras.saving.register_keras_serializable(package="lasport")
+class PoolingGradient(Pooling):
+    """Unpooling: the gradient of what :class:`Pooling` pools, for a gradient of its result.
+
+    Takes a list of both, in this order. Sums and averages are spread over the
+    windows they were taken from; maxima go to every entry that attains them.
+
+    Parameters
+    ----------
+    pool_size, strides, padding, mode, ignore_border
+        Those of the pooling.
+    **kwargs
+        Keyword arguments of ``keras.layers.Layer``.
+
+    Notes
+    -----
+    ``lasagne.layers.InverseLayer`` of a pooling layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layer = PoolingGradient([2], strides=[2], padding=[0], mode="max")
+    >>> x, g = np.array([[[1.0], [3.0], [4.0], [4.0]]]), np.array([[[5.0], [6.0]]])
+    >>> layer([x, g]).numpy().ravel().tolist()
+    [0.0, 5.0, 6.0, 6.0]
+    """
+
+    def build(self, input_shape: Pair) -> None:
+        """Refuse inputs of another rank."""
+        super().build(input_shape[0])
+
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Pool again, then go back one axis after the other."""
+        x, g = inputs
+        pooled = [x]
+        for windows in self._windows[:-1]:
+            pooled.append(_MODES[self.mode](pooled[-1], windows))
+        for x, windows in zip(reversed(pooled), reversed(self._windows), strict=True):
+            g = _pull_back(x, g, windows, self.mode)
+        return g
+
+    def compute_output_shape(self, input_shape: Pair) -> Shape:
+        """Return the shape of what was pooled."""
+        return tuple(input_shape[0])

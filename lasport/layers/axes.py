@@ -65,6 +65,21 @@ def shuffle_reference(
     return np.expand_dims(kept, [i for i, axis in enumerate(a.pattern) if axis is None])
 
 
+def shuffle_adjoint(
+    a: DimshuffleAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Drop the new axes, put the others back in place."""
+    (x,) = inputs
+    order = [axis for axis in a.pattern if axis is not None]
+    kept = cotangent.reshape([x.shape[axis] for axis in order])
+    there = (*order, *a.dropped(x.ndim))
+    return np.expand_dims(kept, list(range(kept.ndim, x.ndim))).transpose(np.argsort(there))
+
+
 def translate_shuffle(
     a: DimshuffleAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -81,6 +96,7 @@ register(
         params=(),
         output_shape=shuffled_shape,
         reference=shuffle_reference,
+        adjoint=shuffle_adjoint,
         translate=translate_shuffle,
     ),
     kinds=["lasagne.layers.shape.DimshuffleLayer"],
@@ -140,6 +156,20 @@ def slice_reference(
     return np.asarray(x[(slice(None),) * axis_of(a, x.shape) + (places,)])
 
 
+def slice_adjoint(
+    a: SliceAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Put zeros in the places that were left out."""
+    y = np.zeros_like(inputs[0])
+    places = a.slice if isinstance(a.slice, int) else slice(*a.slice)
+    y[(slice(None),) * axis_of(a, y.shape) + (places,)] = cotangent
+    return y
+
+
 def translate_slice(
     a: SliceAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -155,6 +185,7 @@ register(
         params=(),
         output_shape=sliced_shape,
         reference=slice_reference,
+        adjoint=slice_adjoint,
         translate=translate_slice,
     ),
     kinds=["lasagne.layers.shape.SliceLayer"],

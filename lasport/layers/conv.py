@@ -27,7 +27,7 @@ from lasport.layers.filters import (
     widths,
 )
 from lasport.layers.values import at_least, describe, repeated
-from lasport.layers.windows import strided_windows
+from lasport.layers.windows import add_windows, strided_windows
 from lasport.operations import Conv
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
@@ -153,6 +153,33 @@ def flipped_axes(a: ConvAttributes) -> tuple[int, ...]:
     return (1,) if a.convolution in REVERSING else ()
 
 
+def adjoint(
+    a: ConvAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Add to each window its filters times the gradient, then cut the padding off."""
+    g = nonlinearities.pull_back_from(reference, a, params, inputs, cotangent, run)
+    (x,) = inputs
+    kernel = np.flip(params["W"], flipped_axes(a))
+    zeros = widths(a.pad, a.filter_size)
+    space = tuple(n + sum(pair) for n, pair in zip(x.shape[2:], zeros, strict=True))
+    parts = [
+        np.moveaxis(np.tensordot(group, weights, axes=((1,), (0,))), x.ndim - 1, 1)
+        for group, weights in zip(
+            np.split(g, a.num_groups, axis=1),
+            np.split(kernel, a.num_groups, axis=0),
+            strict=True,
+        )
+    ]
+    padded = add_windows(np.concatenate(parts, axis=1), space, a.stride)
+    kept = [slice(before, before + n) for (before, _), n in zip(zeros, x.shape[2:], strict=True)]
+    places = (slice(None), slice(None), *kept)
+    return padded[places]
+
+
 def translate(
     a: ConvAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -189,6 +216,7 @@ CONVOLUTION = Family(
     output_shape=output_shape,
     param_shapes=param_shapes,
     reference=reference,
+    adjoint=adjoint,
     translate=translate,
 )
 CONVOLUTION_1D = dataclasses.replace(CONVOLUTION, attributes=Conv1DAttributes)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from lasport.layers import nonlinearities
 from lasport.layers.nonlinearities import Nonlinearity
 from lasport.layers.values import integer
@@ -60,6 +62,18 @@ def reference(
     return nonlinearities.compute(a.nonlinearity, y)
 
 
+def adjoint(
+    a: DenseAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Multiply by the transposed W, in the input's shape."""
+    g = nonlinearities.pull_back_from(reference, a, params, inputs, cotangent, run)
+    return np.asarray(g @ params["W"].T).reshape(inputs[0].shape)
+
+
 def translate(
     a: DenseAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -88,6 +102,7 @@ register(
         output_shape=output_shape,
         param_shapes=param_shapes,
         reference=reference,
+        adjoint=adjoint,
         translate=translate,
     ),
     kinds=["lasagne.layers.dense.DenseLayer"],

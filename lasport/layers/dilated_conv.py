@@ -74,6 +74,25 @@ def reference(
     return finish(a, params, y)
 
 
+def adjoint(
+    a: DilatedConvAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Add the gradient's share of each place of the filters."""
+    g = nonlinearities.pull_back_from(reference, a, params, inputs, cotangent, run)
+    x = np.zeros_like(inputs[0])
+    everything = (slice(None), slice(None))
+    for place in product(*map(range, a.filter_size)):
+        begins = [k * dilation for k, dilation in zip(place, a.dilation, strict=True)]
+        seen = tuple(slice(b, b + n) for b, n in zip(begins, g.shape[2:], strict=True))
+        weights = params["W"][everything + place]
+        x[everything + seen] += np.moveaxis(np.tensordot(g, weights, axes=((1,), (1,))), -1, 1)
+    return x
+
+
 def translate(
     a: DilatedConvAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -102,6 +121,7 @@ register(
         output_shape=output_shape,
         param_shapes=param_shapes,
         reference=reference,
+        adjoint=adjoint,
         translate=translate,
     ),
     kinds=["lasagne.layers.conv.DilatedConv2DLayer"],

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lasport.layers.theano_functions import REDUCTIONS, read_reduction
+from lasport.layers.theano_functions import REDUCTIONS, pull_back, read_reduction
 from lasport.layers.values import at_least
 from lasport.operations import PoolFeatures, WinnerTakesAll
 from lasport.plan import PlanBuilder, Value
@@ -64,6 +64,18 @@ def pool_reference(
     return np.asarray(REDUCTIONS[a.pool_function](a.split(x), axis=a.axis + 1))
 
 
+def pool_adjoint(
+    a: FeaturePoolAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Spread the gradient over each pool."""
+    (x,) = inputs
+    return pull_back(a.pool_function, a.split(x), a.axis + 1, cotangent).reshape(x.shape)
+
+
 def translate_pool(
     a: FeaturePoolAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -79,6 +91,7 @@ register(
         params=(),
         output_shape=pool_shape,
         reference=pool_reference,
+        adjoint=pool_adjoint,
         translate=translate_pool,
     ),
     kinds=["lasagne.layers.pool.FeaturePoolLayer"],
@@ -96,10 +109,25 @@ def winner_reference(
 ) -> Array:
     """Zero what is not the first maximum of its pool."""
     (x,) = inputs
+    return np.asarray(x * winners(a, x))
+
+
+def winners(a: FeatureWTAAttributes, x: Array) -> Array:
+    """Return what wins its pool, of x's shape."""
     pools = a.split(x)
     places = np.arange(a.pool_size).reshape(-1, *(1,) * (x.ndim - a.axis - 1))
-    wins = pools.argmax(axis=a.axis + 1, keepdims=True) == places
-    return np.asarray(x * wins.reshape(x.shape))
+    return np.equal(pools.argmax(axis=a.axis + 1, keepdims=True), places).reshape(x.shape)
+
+
+def winner_adjoint(
+    a: FeatureWTAAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Zero the gradient of what lost."""
+    return np.asarray(cotangent * winners(a, inputs[0]))
 
 
 def translate_winner(
@@ -116,6 +144,7 @@ register(
         params=(),
         output_shape=winner_shape,
         reference=winner_reference,
+        adjoint=winner_adjoint,
         translate=translate_winner,
     ),
     kinds=["lasagne.layers.pool.FeatureWTALayer"],

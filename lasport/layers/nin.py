@@ -57,6 +57,18 @@ def reference(
     return nonlinearities.compute(a.nonlinearity, y)
 
 
+def adjoint(
+    a: NINAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Contract the units with W's columns."""
+    g = nonlinearities.pull_back_from(reference, a, params, inputs, cotangent, run)
+    return np.moveaxis(np.tensordot(g, params["W"], axes=((1,), (1,))), -1, 1)
+
+
 def translate(
     a: NINAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -88,6 +100,7 @@ NIN = Family(
     output_shape=output_shape,
     param_shapes=param_shapes,
     reference=reference,
+    adjoint=adjoint,
     translate=translate,
 )
 

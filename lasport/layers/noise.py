@@ -63,6 +63,17 @@ def reference(
     return np.multiply(x / keep if a.rescale else x, mask)
 
 
+def adjoint(
+    a: DropoutAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Mask the gradient as the input was masked."""
+    return reference(a, params, [cotangent], run)
+
+
 def translate(
     a: DropoutAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -80,6 +91,7 @@ register(
         params=(),
         output_shape=output_shape,
         reference=reference,
+        adjoint=adjoint,
         translate=translate,
     ),
     kinds=["lasagne.layers.noise.DropoutLayer"],
@@ -113,6 +125,17 @@ def gaussian_reference(
     return np.add(x, run.normal(x.shape, a.sigma).astype(x.dtype))
 
 
+def gaussian_adjoint(
+    a: GaussianNoiseAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Return the gradient as it is."""
+    return cotangent
+
+
 def translate_gaussian(
     a: GaussianNoiseAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -129,6 +152,7 @@ register(
         params=(),
         output_shape=output_shape,
         reference=gaussian_reference,
+        adjoint=gaussian_adjoint,
         translate=translate_gaussian,
     ),
     kinds=["lasagne.layers.noise.GaussianNoiseLayer"],

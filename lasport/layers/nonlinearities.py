@@ -7,9 +7,11 @@ Lasagne's, :mod:`lasport.layers.theano_functions` what it calls Theano's own.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -21,7 +23,16 @@ from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
 from lasport.spec import Array, Layer, Shape
 
-__all__ = ["Nonlinearity", "apply", "compute", "leaky", "name_of", "read"]
+__all__ = [
+    "Nonlinearity",
+    "apply",
+    "compute",
+    "leaky",
+    "name_of",
+    "pull_back",
+    "pull_back_from",
+    "read",
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,17 @@ class Nonlinearity:
     def __call__(self, x: Array) -> Array:
         """Apply the function to a numpy array, keeping its dtype."""
         return compute(self, x)
+
+
+class Activated(Protocol):
+    """Attributes of a layer that ends with a nonlinearity."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def nonlinearity(self) -> Nonlinearity:
+        """What the layer ends with."""
+        ...
 
 
 def _sigmoid(x: Array) -> Array:
@@ -105,6 +127,26 @@ FORMULAS: Mapping[str, Callable[..., Array]] = {
     "sqr": np.square,
     "sqrt": np.sqrt,
     "ultra_fast_sigmoid": _ultra_fast_sigmoid,
+}
+
+# What the functions make of a gradient g: their derivatives as Theano has them, at kinks too.
+PULL_BACKS: Mapping[str, Callable[..., Array]] = {
+    "linear": lambda x, g: g,
+    "sigmoid": lambda x, g: g * _sigmoid(x) * (1 - _sigmoid(x)),
+    "softmax": lambda x, g: _softmax(x) * (g - (g * _softmax(x)).sum(axis=1, keepdims=True)),
+    "tanh": lambda x, g: g * (1 - np.tanh(x) ** 2),
+    "scaled_tanh": lambda x, g, scale_in, scale_out: (
+        g * (scale_in * scale_out * (1 - np.tanh(x * scale_in) ** 2))
+    ),
+    "rectify": lambda x, g: g * (0.5 * (1 + np.sign(x))),
+    "leaky_rectify": lambda x, g, leakiness: (
+        g * (0.5 * (1 + leakiness) + 0.5 * (1 - leakiness) * np.sign(x))
+    ),
+    "elu": lambda x, g: g * np.exp(np.minimum(x, 0)),
+    "selu": lambda x, g, scale, scale_neg: (
+        g * (scale * np.where(x > 0, 1, scale_neg * np.exp(np.minimum(x, 0))))
+    ),
+    "softplus": lambda x, g: g * _sigmoid(x),
 }
 
 _MODULE = "lasagne.nonlinearities."
@@ -181,6 +223,29 @@ def compute(nonlinearity: Nonlinearity, x: Array) -> Array:
     return y.astype(x.dtype, copy=False)
 
 
+def pull_back(nonlinearity: Nonlinearity, x: Array, cotangent: Array) -> Array:
+    """Return the gradient of the input x of a nonlinearity, for a gradient of its output."""
+    if nonlinearity.function not in PULL_BACKS:
+        raise ValueError(f"the derivative of {nonlinearity.function} is not computed")
+    pulled = PULL_BACKS[nonlinearity.function](x, cotangent, **nonlinearity.constants)
+    return pulled.astype(x.dtype, copy=False)
+
+
+def pull_back_from(
+    reference: Callable[..., Array],
+    a: Activated,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Do the same for the nonlinearity that a layer ends with, which ``reference`` computes."""
+    if a.nonlinearity.function == "linear":
+        return cotangent
+    linear = dataclasses.replace(a, nonlinearity=Nonlinearity("linear"))
+    return pull_back(a.nonlinearity, reference(linear, params, inputs, run), cotangent)
+
+
 def apply(
     nonlinearity: Nonlinearity, x: Value, builder: PlanBuilder, suffix: str = "nonlinearity"
 ) -> Value:
@@ -215,6 +280,17 @@ def reference(
     return compute(a.nonlinearity, inputs[0])
 
 
+def adjoint(
+    a: NonlinearityAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Multiply by the derivative at x."""
+    return pull_back(a.nonlinearity, inputs[0], cotangent)
+
+
 def translate(
     a: NonlinearityAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -228,6 +304,7 @@ register(
         params=(),
         output_shape=output_shape,
         reference=reference,
+        adjoint=adjoint,
         translate=translate,
     ),
     kinds=[

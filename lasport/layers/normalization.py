@@ -77,6 +77,26 @@ def reference(
     return y.astype(x.dtype, copy=False)
 
 
+def adjoint(
+    a: BatchNormAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Scale; in training mode without the part that the batch's statistics undo."""
+    (x,) = inputs
+    gamma = np.expand_dims(params["gamma"], a.axes) if "gamma" in params else 1
+    g = cotangent * gamma
+    if not run.training:
+        return np.asarray(g * np.expand_dims(params["inv_std"], a.axes))
+    inv_std = 1 / np.sqrt(x.var(axis=a.axes, keepdims=True) + a.epsilon)
+    normal = (x - x.mean(axis=a.axes, keepdims=True)) * inv_std
+    through_mean = g.mean(axis=a.axes, keepdims=True)
+    through_std = normal * (g * normal).mean(axis=a.axes, keepdims=True)
+    return np.asarray((g - through_mean - through_std) * inv_std).astype(x.dtype, copy=False)
+
+
 def translate(
     a: BatchNormAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -102,6 +122,7 @@ register(
         output_shape=output_shape,
         param_shapes=param_shapes,
         reference=reference,
+        adjoint=adjoint,
         translate=translate,
     ),
     kinds=[

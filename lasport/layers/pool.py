@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lasport.layers.theano_functions import REDUCTIONS, read_reduction
+from lasport.layers.theano_functions import REDUCTIONS, pull_back, read_reduction
 from lasport.layers.values import boolean, repeated, text
-from lasport.layers.windows import strided_windows
+from lasport.layers.windows import add_windows, strided_windows
 from lasport.operations import GlobalReduce, Pool
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
@@ -93,37 +93,71 @@ def output_shape(a: PoolAttributes, inputs: Sequence[Shape]) -> Shape:
     return (batch, channels, *sizes)
 
 
+def margins(a: PoolAttributes, shape: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Return what goes before and behind each spatial axis to make all windows whole."""
+    counts = (count or 0 for count in output_shape(a, [shape])[2:])
+    return [
+        (pad, max(0, (count - 1) * stride + window - size - pad))
+        for count, stride, window, size, pad in zip(
+            counts, a.strides, a.pool_size, shape[2:], a.pad, strict=True
+        )
+    ]
+
+
+def windows(a: PoolAttributes, x: Array, fill: float) -> Array:
+    """Return (batch, channels, *counts, *pool_size), with ``fill`` where there are no data."""
+    padded = np.pad(x, [(0, 0), (0, 0), *margins(a, x.shape)], constant_values=fill)
+    view = strided_windows(padded, a.pool_size, a.strides)
+    return view[tuple(slice(size) for size in output_shape(a, [x.shape]))]
+
+
+def divisors(a: PoolAttributes, x: Array) -> Array:
+    """Return how many entries count in each window, (*counts,); 1 for sums."""
+    found = np.ones((1,) * len(a.pad), x.dtype)
+    if a.mode == "sum":
+        return found
+    along = zip(a.pool_size, a.strides, a.pad, strict=True)
+    for axis, (window, stride, pad) in enumerate(along):
+        size, count = x.shape[2 + axis], output_shape(a, [x.shape])[2 + axis]
+        starts = stride * np.arange(count or 0)
+        begin, end = (0, size + 2 * pad) if a.mode == "average_inc_pad" else (pad, pad + size)
+        entries = np.minimum(starts + window, end) - np.maximum(starts, begin)
+        found = found * entries.reshape(-1, *(1 for _ in a.pad[axis + 1 :])).astype(x.dtype)
+    return found
+
+
 def reference(
     a: PoolAttributes, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
 ) -> Array:
     """Reduce each window, padded data and places beyond the border left out or counted as 0."""
     (x,) = inputs
-    out = output_shape(a, [x.shape])[2:]
-    # Enough places behind the data for the last window to be whole.
-    widths = [
-        (pad, max(0, (count - 1) * stride + window - size - pad))
-        for count, stride, window, size, pad in zip(
-            [size or 0 for size in out], a.strides, a.pool_size, x.shape[2:], a.pad, strict=True
-        )
-    ]
-    counts = (slice(None), slice(None), *(slice(size) for size in out))
-
-    def windows(array: Array, widths: Sequence[tuple[int, int]], fill: float) -> Array:
-        padded = np.pad(array, [(0, 0), (0, 0), *widths], constant_values=fill)
-        view: Array = strided_windows(padded, a.pool_size, a.strides)[counts]
-        return view
-
     window_axes = tuple(range(x.ndim, 2 * x.ndim - 2))
     if a.mode == "max":
-        return np.asarray(windows(x, widths, -np.inf).max(axis=window_axes))
-    total = np.asarray(windows(x, widths, 0).sum(axis=window_axes))
-    if a.mode == "sum":
-        return total
-    ones = np.ones((1, 1, *x.shape[2:]), x.dtype)
-    if a.mode == "average_inc_pad":
-        ones = np.pad(ones, [(0, 0), (0, 0), *((pad, pad) for pad in a.pad)], constant_values=1)
-        widths = [(0, max(0, behind - pad)) for (_, behind), pad in zip(widths, a.pad, strict=True)]
-    return np.asarray(total / windows(ones, widths, 0).sum(axis=window_axes))
+        return np.asarray(windows(a, x, -np.inf).max(axis=window_axes))
+    return np.asarray(windows(a, x, 0).sum(axis=window_axes) / divisors(a, x))
+
+
+def adjoint(
+    a: PoolAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Give every entry of a window its share, or all entries that are its maximum all of it."""
+    (x,) = inputs
+    window_axes = tuple(range(x.ndim, 2 * x.ndim - 2))
+    found = windows(a, x, -np.inf)
+    if a.mode == "max":
+        shares = (found == found.max(axis=window_axes, keepdims=True)).astype(x.dtype)
+    else:
+        shares = np.ones_like(found) / np.expand_dims(divisors(a, x), tuple(range(-len(a.pad), 0)))
+    ends = margins(a, x.shape)
+    space = tuple(size + sum(pair) for size, pair in zip(x.shape[2:], ends, strict=True))
+    padded = add_windows(shares * np.expand_dims(cotangent, window_axes), space, a.strides)
+    kept = [slice(before, before + n) for (before, _), n in zip(ends, x.shape[2:], strict=True)]
+    places = (slice(None), slice(None), *kept)
+    return padded[places]
 
 
 def translate(
@@ -147,6 +181,7 @@ POOL = Family(
     params=(),
     output_shape=output_shape,
     reference=reference,
+    adjoint=adjoint,
     translate=translate,
 )
 POOL1D = dataclasses.replace(POOL, attributes=Pool1DAttributes)
@@ -187,6 +222,19 @@ def global_reference(
     return np.asarray(REDUCTIONS[a.pool_function](x.reshape(*x.shape[:2], -1), axis=2))
 
 
+def global_adjoint(
+    a: GlobalPoolAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Spread the gradient over everything behind the channels."""
+    (x,) = inputs
+    flat = x.reshape(*x.shape[:2], -1)
+    return pull_back(a.pool_function, flat, 2, cotangent).reshape(x.shape)
+
+
 def translate_global(
     a: GlobalPoolAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -201,6 +249,7 @@ register(
         params=(),
         output_shape=global_output_shape,
         reference=global_reference,
+        adjoint=global_adjoint,
         translate=translate_global,
     ),
     kinds=["lasagne.layers.pool.GlobalPoolLayer"],

@@ -5,7 +5,6 @@ from __future__ import annotations
 from lasport.registry import refuse
 
 _ABSTRACT = "an abstract base class computes nothing; save a net of its subclasses"
-_LATER = "this version of lasport does not translate {what}; the coverage page lists what it does"
 
 refuse(
     _ABSTRACT,
@@ -20,10 +19,3 @@ refuse(
     "a Gate belongs to a recurrent layer and is no layer of its own",
     kinds=["lasagne.layers.recurrent.Gate"],
 )
-
-for _what, _kinds in {
-    "inverses": [
-        "special.InverseLayer",
-    ],
-}.items():
-    refuse(_LATER.format(what=_what), kinds=[f"lasagne.layers.{kind}" for kind in _kinds])

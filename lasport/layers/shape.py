@@ -39,6 +39,17 @@ def flatten_reference(
     return x.reshape(*x.shape[: a.outdim - 1], -1)
 
 
+def flatten_adjoint(
+    a: FlattenAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Take the input's shape again."""
+    return cotangent.reshape(inputs[0].shape)
+
+
 def translate_flatten(
     a: FlattenAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -56,6 +67,7 @@ register(
         params=(),
         output_shape=flatten_shape,
         reference=flatten_reference,
+        adjoint=flatten_adjoint,
         translate=translate_flatten,
     ),
     kinds=["lasagne.layers.shape.FlattenLayer"],
@@ -119,6 +131,17 @@ def reshape_reference(
     return x.reshape(sizes)
 
 
+def reshape_adjoint(
+    a: ReshapeAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Take the input's shape again."""
+    return cotangent.reshape(inputs[0].shape)
+
+
 def translate_reshape(
     a: ReshapeAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -139,6 +162,7 @@ register(
         params=(),
         output_shape=reshape_shape,
         reference=reshape_reference,
+        adjoint=reshape_adjoint,
         translate=translate_reshape,
     ),
     kinds=["lasagne.layers.shape.ReshapeLayer"],
@@ -202,6 +226,19 @@ def pad_reference(
     return np.pad(x, a.widths(x.ndim), constant_values=a.val)
 
 
+def pad_adjoint(
+    a: PadAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Cut the padding off."""
+    (x,) = inputs
+    ends = zip(a.widths(x.ndim), x.shape, strict=True)
+    return cotangent[tuple(slice(before, before + size) for (before, _), size in ends)]
+
+
 def translate_pad(
     a: PadAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -217,6 +254,7 @@ register(
         params=(),
         output_shape=pad_shape,
         reference=pad_reference,
+        adjoint=pad_adjoint,
         translate=translate_pad,
     ),
     kinds=["lasagne.layers.shape.PadLayer"],

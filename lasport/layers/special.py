@@ -60,6 +60,28 @@ def scale_reference(
     return np.multiply(x, np.expand_dims(params["scales"], a.shared(x.ndim)))
 
 
+def bias_adjoint(
+    a: BroadcastAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Return the gradient as it is."""
+    return cotangent
+
+
+def scale_adjoint(
+    a: BroadcastAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Multiply by the same scales."""
+    return scale_reference(a, params, [cotangent], run)
+
+
 def translate_bias(
     a: BroadcastAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -87,6 +109,7 @@ register(
         output_shape=output_shape,
         param_shapes=param_shapes,
         reference=bias_reference,
+        adjoint=bias_adjoint,
         translate=translate_bias,
     ),
     kinds=["lasagne.layers.special.BiasLayer"],
@@ -98,6 +121,7 @@ register(
         output_shape=output_shape,
         param_shapes=param_shapes,
         reference=scale_reference,
+        adjoint=scale_adjoint,
         translate=translate_scale,
     ),
     kinds=["lasagne.layers.special.ScaleLayer"],

@@ -18,9 +18,11 @@ from lasport.spec import Array
 __all__ = [
     "FUNCTIONS",
     "REDUCTIONS",
+    "REDUCTION_ADJOINTS",
     "SCALAR_OPS",
     "is_reduction",
     "path_of",
+    "pull_back",
     "read_reduction",
     "scalar_op",
 ]
@@ -73,6 +75,27 @@ REDUCTIONS: Mapping[str, Callable[..., Array]] = {
     "var": np.var,
     "std": np.std,
 }
+
+
+# Gradients of their inputs: x, the axis reduced over, the gradient of the result with that axis.
+# Every entry that is the largest has all of it.
+REDUCTION_ADJOINTS: Mapping[str, Callable[[Array, int, Array], Array]] = {
+    "mean": lambda x, axis, g: np.ones_like(x) * g / x.shape[axis],
+    "max": lambda x, axis, g: np.where(x == x.max(axis, keepdims=True), g, 0),
+    "min": lambda x, axis, g: np.where(x == x.min(axis, keepdims=True), g, 0),
+    "sum": lambda x, axis, g: np.ones_like(x) * g,
+    "var": lambda x, axis, g: 2 / x.shape[axis] * g * (x - x.mean(axis, keepdims=True)),
+    "std": lambda x, axis, g: (
+        g * (x - x.mean(axis, keepdims=True)) / (x.shape[axis] * x.std(axis, keepdims=True))
+    ),
+}
+
+
+def pull_back(function: str, x: Array, axis: int, cotangent: Array) -> Array:
+    """Return the gradient of what one of the reductions was applied to, along one axis."""
+    if function not in REDUCTION_ADJOINTS:
+        raise ValueError(f"the derivative of {function} is not computed")
+    return REDUCTION_ADJOINTS[function](x, axis, np.expand_dims(cotangent, axis))
 
 
 def path_of(value: object) -> str | None:

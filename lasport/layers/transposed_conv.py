@@ -29,6 +29,7 @@ from lasport.layers.filters import (
     widths,
 )
 from lasport.layers.values import boolean, repeated
+from lasport.layers.windows import strided_windows
 from lasport.operations import ConvTranspose
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
@@ -138,6 +139,28 @@ def reference(
     return finish(a, params, y)
 
 
+def adjoint(
+    a: TransposedConvAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Correlate the gradient, with zeros where the result was cut."""
+    g = nonlinearities.pull_back_from(reference, a, params, inputs, cotangent, run)
+    (x,) = inputs
+    space = tuple(range(2, x.ndim))
+    kernel = params["W"] if a.flip_filters else np.flip(params["W"], space)
+    ends = [(max(before, 0), max(behind, 0)) for before, behind in cuts(a)]
+    windows = strided_windows(np.pad(g, ((0, 0), (0, 0), *ends)), a.filter_size, a.stride)
+    # Places behind that no entry reaches may be enough for further windows.
+    reached = (slice(None), slice(None), *map(slice, x.shape[2:]))
+    windows = windows[reached]
+    filter_axes = tuple(range(x.ndim, windows.ndim))
+    y = np.tensordot(windows, kernel, axes=((1, *filter_axes), tuple(range(1, kernel.ndim))))
+    return np.moveaxis(y, -1, 1)
+
+
 def translate(
     a: TransposedConvAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -170,6 +193,7 @@ TRANSPOSED = Family(
     output_shape=output_shape,
     param_shapes=param_shapes,
     reference=reference,
+    adjoint=adjoint,
     translate=translate,
 )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lasport.layers.values import repeated, text
+from lasport.layers.windows import strided_windows
 from lasport.operations import Upscale
 from lasport.plan import PlanBuilder, Value
 from lasport.registry import Family, Run, attribute, register
@@ -77,6 +78,21 @@ def reference(
     return y
 
 
+def adjoint(
+    a: UpscaleAttributes,
+    params: Mapping[str, Array],
+    inputs: Sequence[Array],
+    cotangent: Array,
+    run: Run,
+) -> Array:
+    """Sum the copies of each entry, or take it from among the zeros."""
+    places = (slice(None), slice(None), *(slice(None, None, n) for n in a.scale_factor))
+    if a.mode == "dilate":
+        return cotangent[places]
+    copies = strided_windows(cotangent, a.scale_factor, a.scale_factor)
+    return np.asarray(copies.sum(axis=tuple(range(cotangent.ndim, copies.ndim))))
+
+
 def translate(
     a: UpscaleAttributes, layer: Layer, inputs: Sequence[Value], builder: PlanBuilder
 ) -> Value:
@@ -99,6 +115,7 @@ for _axes, _attributes in (
             params=(),
             output_shape=output_shape,
             reference=reference,
+            adjoint=adjoint,
             translate=translate,
         ),
         kinds=[f"lasagne.layers.pool.Upscale{_axes}DLayer"],

@@ -6,6 +6,7 @@ layout pass axes are Lasagne's, behind it they are the target's. An operation
 says in ``wants`` what order it can work in.
 """
 
+from lasport.operations.adjoint import Adjoint
 from lasport.operations.axes import Dimshuffle, Slice
 from lasport.operations.base import Operation, product
 from lasport.operations.elementwise import (
@@ -19,7 +20,7 @@ from lasport.operations.elementwise import (
     Standardize,
 )
 from lasport.operations.linear import Conv, ConvTranspose, Dense, Embed, LocallyConnected
-from lasport.operations.merging import Autocrop, Combine, Concat
+from lasport.operations.merging import Autocrop, Combine, Concat, PassOn
 from lasport.operations.noise import AddNoise, Dropout, Noise, RandomRectify
 from lasport.operations.own import Own, OwnCall
 from lasport.operations.pooling import (
@@ -48,6 +49,7 @@ __all__ = [
     "LSTM",
     "Activation",
     "AddNoise",
+    "Adjoint",
     "AffineSample",
     "Autocrop",
     "BatchNorm",
@@ -75,6 +77,7 @@ __all__ = [
     "OwnCall",
     "Pad",
     "ParametricRectifier",
+    "PassOn",
     "Permute",
     "Pool",
     "PoolFeatures",

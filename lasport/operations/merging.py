@@ -8,7 +8,7 @@ from typing import cast
 from lasport.layout import Layout
 from lasport.operations.base import Operation
 
-__all__ = ["Autocrop", "Combine", "Concat"]
+__all__ = ["Autocrop", "Combine", "Concat", "PassOn"]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,3 +47,8 @@ class Combine(Operation):
     """
 
     function: str
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PassOn(Operation):
+    """Return the second input; the first is computed although nothing else needs it."""

@@ -22,11 +22,14 @@ class Dropout(Operation):
         Divide what is kept by ``1 - rate``.
     shared_axes : tuple of int
         Axes along which the mask has size 1.
+    of_ones : bool
+        Whether ones take the place of the input: what comes out is the mask itself.
     """
 
     rate: float
     rescale: bool
     shared_axes: tuple[int, ...]
+    of_ones: bool = False
 
     def arranged(self, layout: Layout) -> Operation:
         """Return the dropout with physical shared axes."""

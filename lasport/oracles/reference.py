@@ -18,7 +18,7 @@ from numpy.typing import DTypeLike
 from lasport.errors import ComparisonError
 from lasport.layers.input import InputAttributes
 from lasport.layers.recurrence import RecurrenceAttributes
-from lasport.oracles.layer_run import LayerRun
+from lasport.oracles.layer_run import LayerRun, Part
 from lasport.oracles.probe import FORMAT, GRID, choose_input_shapes, draw_mask, draw_values
 from lasport.oracles.record import NO_THEANO, Record
 from lasport.registry import require_family
@@ -95,17 +95,22 @@ def run_reference(
     cast = {key: _cast(value, dtype) for key, value in current.items()}
     after = dict(current)
     outputs: dict[str, Array] = {}
+    past: dict[str, Part] = {}
     drawn: dict[int, list[Array]] = {}
     fed = dict(zip(network.inputs, inputs, strict=True))
 
+    def own_params(layer: Layer) -> dict[str, Array]:
+        return {name: param.current(cast) for name, param in layer.params.items()}
+
     def compute(run: LayerRun, arrays: Sequence[Array]) -> Array:
-        own = {name: param.current(cast) for name, param in run.layer.params.items()}
-        return _compute(run.layer, own, arrays, run)
+        return _compute(run.layer, own_params(run.layer), arrays, run)
 
     for index, layer in enumerate(network.layers):
         given = None if masks is None else masks.get(index, ())
         rng = np.random.RandomState(seed + index + 1)
-        run = LayerRun(layer, compute, training, rng, given)
+        feeding = [past[name] for name in layer.incoming]
+        run = LayerRun(layer, compute, training, rng, given, feeding)
+        past[layer.name] = (own_params(layer), run)
         arrays = [outputs[name] for name in layer.incoming] or [_cast(fed[layer.name], dtype)]
         outputs[layer.name] = compute(run, arrays)
         after.update(run.updates)

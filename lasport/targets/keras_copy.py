@@ -97,7 +97,9 @@ class ModelCopy:
 
         def call(layer: keras.layers.Layer, *args: object, **kwargs: object) -> object:
             result = layer(*args, **kwargs)
-            self.shown[layer.name] = result
+            # On the way back through a layer that is inverted, another one shows the result.
+            if "cotangent" not in kwargs:
+                self.shown[layer.name] = result
             return result
 
         return keras.models.clone_model(

@@ -145,7 +145,8 @@ def _execute(
         return keras.Input(**{"dtype": policy.compute_dtype, "name": call.name, **call.arguments})
     inputs = _single([tensors[name] for name in call.inputs])
     if call.reuses is not None:
-        return layers[call.reuses](inputs)
+        back = {} if call.cotangent is None else {"cotangent": tensors[call.cotangent]}
+        return layers[call.reuses](inputs, **back)
     if call.own is not None:
         layers[call.name], output = make(
             call.own, call.name, call.arguments, call.weights, policy.name, inputs

@@ -42,12 +42,17 @@ def unchanged(calls: list[Call]) -> list[Call]:
 
 def renamed(calls: list[Call]) -> list[Call]:
     """Prefix all names, so that nothing shows that lasport made the port."""
+
+    def new(name: str | None) -> str | None:
+        return None if name is None else f"my_{name}"
+
     return [
         replace(
             call,
             name=f"my_{call.name}",
             inputs=tuple(f"my_{name}" for name in call.inputs),
-            reuses=call.reuses and f"my_{call.reuses}",
+            reuses=new(call.reuses),
+            cotangent=new(call.cotangent),
         )
         for call in calls
     ]

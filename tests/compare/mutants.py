@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.compare import (
+    mutants_of_inverses,
     mutants_of_noise,
     mutants_of_normalization,
     mutants_of_sampling,
@@ -27,6 +28,7 @@ TOPICS = {
     "wiring": mutants_of_structure.WIRING,
     "sequences": mutants_of_sequences.SEQUENCES,
     "volumes and others": mutants_of_sequences.VOLUMES,
+    "inverses": mutants_of_inverses.INVERSES,
     "rectifiers": mutants_of_special.RECTIFIERS,
     "transformers": mutants_of_sampling.SAMPLING,
     "expressions": mutants_of_special.EXPRESSIONS,

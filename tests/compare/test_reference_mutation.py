@@ -278,6 +278,50 @@ WRONG_FORMULAS: dict[str, tuple[str, Formula]] = {
 }
 
 
+Adjoint = Callable[[Any, Mapping[str, Array], Sequence[Array], Array, Any], Array]
+
+
+def derivative_left_out(a: Any, params: Any, inputs: Any, g: Array, run: Any) -> Array:
+    return np.asarray(g @ params["W"].T)
+
+
+def to_the_first_maximum(a: Any, params: Any, inputs: Any, g: Array, run: Any) -> Array:
+    (x,) = inputs
+    first = x.argmax(axis=2, keepdims=True) == np.arange(x.shape[2])
+    return np.asarray(first * g[..., None])
+
+
+def statistics_taken_for_constants(a: Any, params: Any, inputs: Any, g: Array, run: Any) -> Array:
+    inv_std = params["inv_std"]
+    if run.training:
+        inv_std = 1 / np.sqrt(inputs[0].var(a.axes) + a.epsilon)
+    return g * np.expand_dims(inv_std * params["gamma"], a.axes)
+
+
+def averages_used(a: Any, params: Any, inputs: Any, g: Array, run: Any) -> Array:
+    return g * np.expand_dims(params["inv_std"] * params["gamma"], a.axes)
+
+
+def mask_forgotten(a: Any, params: Any, inputs: Any, g: Array, run: Any) -> Array:
+    return g / (1 - a.p) if run.training else g
+
+
+def wrong_shares(a: Any, params: Any, inputs: Any, g: Array, run: Any) -> Array:
+    (x,) = inputs
+    return np.ones_like(x) * g[..., None, None]
+
+
+# Case, and what it makes of a gradient.
+WRONG_ADJOINTS: dict[str, tuple[str, Adjoint]] = {
+    "derivative left out": ("inverse_dense", derivative_left_out),
+    "gradient to the first maximum": ("ties_inverse_globalpool_max", to_the_first_maximum),
+    "batch statistics taken for constants": ("inverse_batchnorm", statistics_taken_for_constants),
+    "averages on the way back": ("inverse_batchnorm", averages_used),
+    "mask forgotten": ("inverse_dropout", mask_forgotten),
+    "shares of a mean": ("inverse_globalpool_mean", wrong_shares),
+}
+
+
 def misread(network: Network, layer: str, wrong: Mapping[str, object]) -> Network:
     """Return a network with one layer's attributes changed."""
     attributes: Any = network[layer].attributes
@@ -305,7 +349,8 @@ def agrees(network: Network, record: Record) -> bool:
     return all(a.shape == b.shape and measure(a, b).relative <= STRUCTURE_BOUND for a, b in pairs)
 
 
-CASES = sorted({case for case, *_ in (*MISREAD.values(), *WRONG_FORMULAS.values())})
+WRONG = (*MISREAD.values(), *WRONG_FORMULAS.values(), *WRONG_ADJOINTS.values())
+CASES = sorted({case for case, *_ in WRONG})
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -322,6 +367,23 @@ def test_a_misread_attribute_is_caught(mistake, record_property):
     assert mutant[layer].attributes != case.network[layer].attributes
     record_property("mutant", "misread")
     caught = not agrees(mutant, case.record)
+    record_property("caught", caught)
+    assert caught
+
+
+@pytest.mark.parametrize("mistake", WRONG_ADJOINTS)
+def test_a_wrong_adjoint_is_caught(mistake, monkeypatch, record_property):
+    name, adjoint = WRONG_ADJOINTS[mistake]
+    case = load_case(name)
+    mutated = case.network["layer"].kind
+
+    def wrong_family(layer: Any) -> Any:
+        family = require_family(layer)
+        return replace(family, adjoint=adjoint) if layer.kind == mutated else family
+
+    monkeypatch.setattr(reference, "require_family", wrong_family)
+    record_property("mutant", "adjoint")
+    caught = not agrees(case.network, case.record)
     record_property("caught", caught)
     assert caught
 

@@ -17,6 +17,7 @@ from conv_families import CONV_FAMILIES
 from custom_recurrent_families import CUSTOM_RECURRENT_FAMILIES
 from embedding_families import EMBEDDING_FAMILIES
 from families import FAMILIES
+from inverse_families import INVERSE_FAMILIES
 from nets import NETS
 from noise_families import NOISE_FAMILIES
 from normalization_families import NORMALIZATION_FAMILIES
@@ -64,6 +65,7 @@ def collect_cases():
         + NOISE_FAMILIES
         + SAMPLING_FAMILIES
         + SHARING_FAMILIES
+        + INVERSE_FAMILIES
         for name, options, pins in table
     ] + [
         ("net_" + name, "nets", builder, {}, pins, dict(settings, passes=5))

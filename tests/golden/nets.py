@@ -92,6 +92,52 @@ def autoencoder():
     return [code, ReshapeLayer(net, ([0], 1, 4, 2), name="reconstruction")]
 
 
+def inverted_autoencoder():
+    """A convolutional autoencoder whose decoder inverts the encoder, layer by layer."""
+    from lasagne.layers import Conv2DLayer, DenseLayer, InputLayer, InverseLayer, MaxPool2DLayer
+    from lasagne.nonlinearities import tanh
+
+    source = InputLayer((None, 1, 9, 6), name="image")
+    conv1 = Conv2DLayer(source, 3, (2, 3), nonlinearity=tanh, name="conv1")
+    pool1 = MaxPool2DLayer(conv1, (2, 1), name="pool1")
+    conv2 = Conv2DLayer(pool1, 4, (3, 2), pad=(1, 0), name="conv2")
+    pool2 = MaxPool2DLayer(conv2, (3, 2), stride=(1, 1), name="pool2")
+    code = DenseLayer(pool2, 5, nonlinearity=None, name="code")
+    net = InverseLayer(code, code, name="code_back")
+    net = InverseLayer(net, pool2, name="pool2_back")
+    net = InverseLayer(net, conv2, name="conv2_back")
+    net = InverseLayer(net, pool1, name="pool1_back")
+    return [code, InverseLayer(net, conv1, name="image_back")]
+
+
+def denoising_autoencoder():
+    """Dropout and batch normalization inverted; one layer inverted twice, half frozen ones."""
+    from lasagne.layers import (
+        DenseLayer,
+        DropoutLayer,
+        ElemwiseSumLayer,
+        InputLayer,
+        InverseLayer,
+        batch_norm,
+    )
+    from lasagne.nonlinearities import sigmoid, tanh
+
+    source = InputLayer((None, 6), name="in")
+    noisy = DropoutLayer(source, p=0.3, name="noisy")
+    hidden = DenseLayer(noisy, 7, nonlinearity=tanh, name="hidden")
+    hidden.params[hidden.b].remove("trainable")
+    normal = batch_norm(DenseLayer(hidden, 4, nonlinearity=sigmoid, name="code"))
+    norm = normal.input_layer
+    norm.params[norm.gamma].remove("trainable")
+    net = normal
+    for layer in (normal, norm, norm.input_layer):
+        net = InverseLayer(net, layer)
+    once = InverseLayer(net, hidden, name="once")
+    net = ElemwiseSumLayer([hidden, net], name="sum")
+    twice = InverseLayer(net, hidden, name="twice")
+    return [InverseLayer(once, noisy, name="out"), twice]
+
+
 def batchnorm_after_rectify():
     """BatchNormLayer used directly: behind the default rectify, and the bias stays."""
     from lasagne.layers import BatchNormLayer, Conv2DLayer, DenseLayer, InputLayer, MaxPool2DLayer
@@ -326,6 +372,18 @@ NETS = [
     ),
     ("inception", inception, "parallel branches, concatenated", {"container": "dict"}),
     ("autoencoder", autoencoder, "two outputs, one of them in the middle", {"container": "list"}),
+    (
+        "inverted_autoencoder",
+        inverted_autoencoder,
+        "a decoder of InverseLayers: dense, unpooling, transposed convolutions",
+        {"container": "list"},
+    ),
+    (
+        "denoising_autoencoder",
+        denoising_autoencoder,
+        "inverses of dropout, batch normalization and one layer twice",
+        {"container": "list"},
+    ),
     (
         "batchnorm_after_rectify",
         batchnorm_after_rectify,

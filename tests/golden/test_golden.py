@@ -46,6 +46,7 @@ FAMILIES = {
     "globalpool": 7,
     "gru": 11,
     "input": 2,
+    "inverse": 80,
     "local": 10,
     "local_response": 10,
     "lstm": 14,

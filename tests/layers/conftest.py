@@ -34,6 +34,10 @@ TOLERANCE = 1e-12
 KINKS = {
     "net_batchnorm_after_rectify",
     "ties_globalpool_max",
+    "ties_inverse_globalpool_max",
+    "ties_inverse_maxpool",
+    "ties_inverse_maxpool1d",
+    "ties_inverse_rectify",
     "ties_maxpool",
     "ties_maxpool1d",
     "ties_maxpool_ceil",

@@ -14,9 +14,6 @@ REASONS = (
     ("base.Layer", "abstract base class"),
     ("cuda_convnet.CCLayer", "abstract base class"),
     ("recurrent.Gate", "no layer of its own"),
-    ("special.InverseLayer", "does not translate inverses"),
-    # Where they lived before 2015.
-    ("nntools.layers.base.InverseLayer", "does not translate inverses"),
     ("lasagne.layers.base.MMLayer", "abstract base class"),
     ("__main__.DenseLayer", UNKNOWN.format(kind="__main__.DenseLayer")),
     ("lasagne.layers.dense.SparseLayer", UNKNOWN.format(kind="lasagne.layers.dense.SparseLayer")),

@@ -126,6 +126,10 @@ def localized(layer: Layer, given: Arguments, incoming: Sequence[Any]) -> Argume
     return {"localization_network": incoming[1]}
 
 
+def inverted(layer: Layer, given: Arguments, incoming: Sequence[Any]) -> Arguments:
+    return {"layer": incoming[1]}
+
+
 def loop(layer: Layer, given: Arguments, incoming: Sequence[Any]) -> Arguments:
     """Name the inputs, and say which states are learnt."""
     places = given["mask_incoming_index"]
@@ -170,6 +174,7 @@ SPECIAL: Mapping[str, Special] = {
     "SliceLayer": cut,
     **dict.fromkeys(("ConcatLayer", "ElemwiseSumLayer", "ElemwiseMergeLayer"), merge),
     **dict.fromkeys(("TransformerLayer", "TPSTransformerLayer"), localized),
+    "InverseLayer": inverted,
     "RecurrentLayer": recurrent,
     "LSTMLayer": gated("ingate", "forgetgate", "cell", "outgate"),
     "GRULayer": gated("resetgate", "updategate", hidden_update="hid"),

@@ -11,6 +11,7 @@ from lasport.passes import lower
 from lasport.readers.network import build_network
 from lasport.targets.keras_calls import (
     PROFILES,
+    adjoint,
     axes,
     elementwise,
     keras_calls,
@@ -43,6 +44,7 @@ def test_every_operation_has_one_mapping():
     mapped = [
         kind
         for module in (
+            adjoint,
             axes,
             elementwise,
             linear,

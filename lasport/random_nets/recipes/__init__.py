@@ -14,6 +14,7 @@ from lasport.random_nets.recipes import (
     anywhere,
     cuda_convnet,
     images,
+    inverses,
     merges,
     nets,
     sequences,
@@ -36,6 +37,7 @@ FAMILIES = (
     sequences,
     nets,
     cuda_convnet,
+    inverses,
 )
 RECIPES: Mapping[str, Recipe] = {
     f"lasagne.layers.{name}": recipe

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from lasport.errors import UsageError
-from lasport.operations import Activation
+from lasport.operations import Activation, Adjoint
 from lasport.plan import Plan, Step, unique_name
 from lasport.targets.keras_calls import (
+    adjoint,
     axes,
     elementwise,
     linear,
@@ -27,6 +28,7 @@ from lasport.targets.keras_calls.sharing import share
 __all__ = ["keras_calls"]
 
 _MAPPINGS: Mappings = {
+    **adjoint.MAPPINGS,
     **axes.MAPPINGS,
     **elementwise.MAPPINGS,
     **linear.MAPPINGS,
@@ -69,6 +71,7 @@ def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") 
     uses: dict[int, int] = {}
     names = {step.name for step in plan.steps}
     places: dict[str, object] = {}
+    inverted = {step.operation.of for step in plan.steps if isinstance(step.operation, Adjoint)}
     for step in plan.steps:
         for value in step.inputs:
             uses[value.id] = uses.get(value.id, 0) + 1
@@ -80,7 +83,7 @@ def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") 
             )
         else:
             inputs = [results[value.id] for value in step.inputs]
-            made = _calls_of(step, inputs, names, profile, dtype)
+            made = _calls_of(step, inputs, names, profile, dtype, inverted)
             shapes = [value.layout.shape(value.shape) for value in step.inputs]
             places.update((call.name, (number, shapes)) for number, call in enumerate(made))
             calls.extend(made)
@@ -115,7 +118,12 @@ def _fusable_activation(
 
 
 def _calls_of(
-    step: Step, inputs: list[str], taken: set[str], profile: Profile, dtype: str
+    step: Step,
+    inputs: list[str],
+    taken: set[str],
+    profile: Profile,
+    dtype: str,
+    inverted: Collection[str],
 ) -> list[Call]:
     source = step.inputs[0] if step.inputs else step.output
     context = Context(
@@ -123,17 +131,22 @@ def _calls_of(
         dtype,
         source.layout.shape(source.shape),
         step.output.layout.shape(step.output.shape),
+        step.name in inverted,
     )
     made = _MAPPINGS[type(step.operation)](step.operation, context)
     calls: list[Call] = []
-    for number, (layer, arguments, weights, constants, cls) in enumerate(made, 1):
+    for number, (layer, arguments, weights, constants, cls, back) in enumerate(made, 1):
         last = number == len(made)
         name = step.name
         if not last:
-            name = unique_name(f"{name}_{layer.rpartition('.')[2].lower()}", taken)
+            ending = layer.rpartition(".")[2].lower() if back is None else "back"
+            name = unique_name(f"{name}_{ending}", taken)
             taken.add(name)
         frozen = {"trainable": False} if weights and step.operation.frozen else {}
         call = Call(layer, name, tuple(inputs), {**arguments, **frozen}, weights, constants, cls)
+        if back is not None:
+            x, cotangent = inputs
+            call = replace(call, inputs=(x,), reuses=back, cotangent=cotangent)
         calls.append(call)
         inputs = [name]
     # A layer with nets inside is one of our own; so may those in the nets be.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lasport.operations import Dimshuffle, Slice
 from lasport.targets.keras_calls.call import Context, Made, Mappings
 
-__all__ = ["MAPPINGS"]
+__all__ = ["MAPPINGS", "slice_arguments"]
 
 
 def _dimshuffle(op: Dimshuffle, context: Context) -> list[Made]:
@@ -29,11 +29,16 @@ def _dimshuffle(op: Dimshuffle, context: Context) -> list[Made]:
     return [*made, Made("lasport.keras_layers.FullReshape", {"target": target})]
 
 
-def _slice(op: Slice, context: Context) -> list[Made]:
+def slice_arguments(op: Slice, context: Context) -> dict[str, object]:
+    """Return the arguments of the layer that slices, and of the one that goes back."""
     arguments: dict[str, object] = {"indices": op.indices}
     if op.axis != context.rank - 1:
         arguments["axis"] = op.axis
-    return [Made("lasport.keras_layers.Slice", arguments)]
+    return arguments
+
+
+def _slice(op: Slice, context: Context) -> list[Made]:
+    return [Made("lasport.keras_layers.Slice", slice_arguments(op, context))]
 
 
 MAPPINGS: Mappings = {

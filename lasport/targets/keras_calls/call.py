@@ -42,6 +42,9 @@ class Call:
         The models that the layer takes besides its arguments, by name.
     reuses : str or None
         Name of the call whose layer, weights and all, is called once more.
+    cotangent : str or None
+        Name of the call whose result that layer gets as its ``cotangent``: it
+        goes backwards.
     """
 
     layer: str
@@ -53,6 +56,7 @@ class Call:
     own: type | None = None
     nets: Mapping[str, Calls] = field(default_factory=dict)
     reuses: str | None = None
+    cotangent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,15 @@ class Context:
         What the model computes in.
     input_shape, output_shape : Shape
         Physical shapes of the step's first input and of its output.
+    inverted : bool
+        Whether another step is the adjoint of this one.
     """
 
     profile: Profile
     dtype: str
     input_shape: Shape
     output_shape: Shape
+    inverted: bool = False
 
     @property
     def rank(self) -> int:
@@ -107,7 +114,9 @@ class Context:
 class Made(NamedTuple):
     """What a mapping makes of an operation: a layer's path, its arguments, its weights.
 
-    A mapping returns several where a step takes several calls in a row.
+    A mapping returns several where a step takes several calls in a row. ``back_through``
+    names the call whose layer is called once more, with the second input for its
+    ``cotangent``.
     """
 
     layer: str
@@ -115,6 +124,7 @@ class Made(NamedTuple):
     weights: Mapping[str, Weight | Stack] = {}
     constants: tuple[Weight, ...] = ()
     own: type | None = None
+    back_through: str | None = None
 
 
 Mappings = Mapping[type[Operation], Callable[..., list[Made]]]

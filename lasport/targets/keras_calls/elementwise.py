@@ -65,10 +65,11 @@ def _batch_norm(op: BatchNorm, context: Context) -> list[Made]:
     if op.beta is None:
         arguments["center"] = False
     weights = {"gamma": op.gamma, "beta": op.beta, "moving_mean": op.mean}
-    if context.profile == "exact" or len(kept) != 1 or kept == [0]:
+    if context.inverted or context.profile == "exact" or len(kept) != 1 or kept == [0]:
         weights["moving_inv_std"] = op.inv_std
         arguments = {"axes": op.axes, "epsilon": op.epsilon, "alpha": op.alpha, **arguments}
-        layer = "lasport.keras_layers.InvStdBatchNormalization"
+        kind = "Invertible" if context.inverted else "InvStd"
+        layer = f"lasport.keras_layers.{kind}BatchNormalization"
     else:
         weights["moving_variance"] = op.inv_std.then(InvStdToVariance(op.epsilon))
         axis = -1 if kept == [context.rank - 1] else kept[0]
@@ -85,7 +86,8 @@ def _shift(op: Shift, context: Context) -> list[Made]:
 
 def _scale(op: Scale, context: Context) -> list[Made]:
     arguments: dict[str, object] = {"shared_axes": op.shared_axes}
-    return [Made("lasport.keras_layers.Scale", arguments, dict(op.weights()))]
+    kind = "InvertibleScale" if context.inverted else "Scale"
+    return [Made(f"lasport.keras_layers.{kind}", arguments, dict(op.weights()))]
 
 
 def _parametric_rectifier(op: ParametricRectifier, context: Context) -> list[Made]:

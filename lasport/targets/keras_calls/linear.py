@@ -12,10 +12,13 @@ def _dense(op: Dense, context: Context) -> list[Made]:
     arguments: dict[str, object] = {"units": op.units}
     if op.bias is None:
         arguments["use_bias"] = False
-    return [Made("keras.layers.Dense", arguments, dict(op.weights()))]
+    layer = "lasport.keras_layers.InvertibleDense" if context.inverted else "keras.layers.Dense"
+    return [Made(layer, arguments, dict(op.weights()))]
 
 
 def _conv(op: Conv, context: Context) -> list[Made]:
+    if context.inverted:
+        return [_invertible_conv(op)]
     rank = len(op.kernel_size)
     arguments: dict[str, object] = {"filters": op.filters, "kernel_size": op.kernel_size}
     if any(stride != 1 for stride in op.strides):
@@ -41,13 +44,40 @@ def _conv(op: Conv, context: Context) -> list[Made]:
     return made
 
 
-def _conv_transpose(op: ConvTranspose, context: Context) -> list[Made]:
-    rank = len(op.kernel_size)
+def _invertible_conv(op: Conv) -> Made:
+    arguments = _filters(op)
+    if any(map(any, op.padding)):
+        arguments["padding"] = op.padding
+    if any(rate != 1 for rate in op.dilation):
+        arguments["dilation"] = op.dilation
+    if op.groups != 1:
+        arguments["groups"] = op.groups
+    return Made("lasport.keras_layers.InvertibleConvolution", arguments, dict(op.weights()))
+
+
+def _filters(op: Conv | ConvTranspose) -> dict[str, object]:
+    """Return the arguments that all convolutions have in common."""
     arguments: dict[str, object] = {"filters": op.filters, "kernel_size": op.kernel_size}
     if any(stride != 1 for stride in op.strides):
         arguments["strides"] = op.strides
     if op.bias is None:
         arguments["use_bias"] = False
+    return arguments
+
+
+def _invertible_conv_transpose(op: ConvTranspose) -> Made:
+    arguments = _filters(op)
+    if any(map(any, op.cuts)):
+        arguments["cuts"] = op.cuts
+    layer = "lasport.keras_layers.InvertibleConvolutionTranspose"
+    return Made(layer, arguments, dict(op.weights()))
+
+
+def _conv_transpose(op: ConvTranspose, context: Context) -> list[Made]:
+    if context.inverted:
+        return [_invertible_conv_transpose(op)]
+    rank = len(op.kernel_size)
+    arguments = _filters(op)
     made = [Made(f"keras.layers.Conv{rank}DTranspose", arguments, dict(op.weights()))]
     # Behind the last window Keras appends the zeros that a further stride would leave.
     cuts = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lasport.operations import Autocrop, Combine, Concat
+from lasport.operations import Autocrop, Combine, Concat, PassOn
 from lasport.targets.keras_calls.call import Context, Made, Mappings
 
 __all__ = ["MAPPINGS"]
@@ -28,8 +28,13 @@ def _combine(op: Combine, context: Context) -> list[Made]:
     return [Made("lasport.keras_layers.Combine", {"function": op.function})]
 
 
+def _pass_on(op: PassOn, context: Context) -> list[Made]:
+    return [Made("lasport.keras_layers.PassOn")]
+
+
 MAPPINGS: Mappings = {
     Autocrop: _autocrop,
     Combine: _combine,
     Concat: _concat,
+    PassOn: _pass_on,
 }

@@ -13,14 +13,15 @@ WIDEST_STOCK_NOISE = 1.0
 
 def _dropout(op: Dropout, context: Context) -> list[Made]:
     arguments: dict[str, object] = {"rate": op.rate}
+    ones = [Made("lasport.keras_layers.OnesLike")] if op.of_ones else []
     if not op.rescale:
         if op.shared_axes:
             arguments["shared_axes"] = op.shared_axes
-        return [Made("lasport.keras_layers.UnscaledDropout", arguments)]
+        return [*ones, Made("lasport.keras_layers.UnscaledDropout", arguments)]
     if op.shared_axes:
         shape = tuple(1 if axis in op.shared_axes else None for axis in range(context.rank))
         arguments["noise_shape"] = shape
-    return [Made("keras.layers.Dropout", arguments)]
+    return [*ones, Made("keras.layers.Dropout", arguments)]
 
 
 def _add_noise(op: AddNoise, context: Context) -> list[Made]:

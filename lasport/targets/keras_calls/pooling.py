@@ -13,7 +13,7 @@ from lasport.operations import (
 )
 from lasport.targets.keras_calls.call import Context, Made, Mappings
 
-__all__ = ["MAPPINGS"]
+__all__ = ["MAPPINGS", "feature_arguments", "pool_arguments"]
 
 
 STOCK_POOLS = {
@@ -36,14 +36,18 @@ def _pool(op: Pool, context: Context) -> list[Made]:
         if padding != "valid":
             arguments["padding"] = padding
         return [Made(f"keras.layers.{STOCK_POOLS[op.mode]}{len(op.pool_size)}D", arguments)]
-    arguments = {
+    return [Made("lasport.keras_layers.Pooling", pool_arguments(op))]
+
+
+def pool_arguments(op: Pool) -> dict[str, object]:
+    """Return the arguments of the own layer that pools, and of the one that goes back."""
+    return {
         "pool_size": op.pool_size,
         "strides": op.strides,
         "padding": op.padding,
         "mode": op.mode,
         "ignore_border": op.ignore_border,
     }
-    return [Made("lasport.keras_layers.Pooling", arguments)]
 
 
 def _stock_padding(op: Pool, context: Context) -> str | None:
@@ -86,18 +90,20 @@ def _upscale(op: Upscale, context: Context) -> list[Made]:
 
 
 def _pool_features(op: PoolFeatures, context: Context) -> list[Made]:
-    arguments: dict[str, object] = {"pool_size": op.pool_size, "function": op.function}
-    return [Made("lasport.keras_layers.FeaturePooling", {**arguments, **_place(op.axis, context)})]
+    return [Made("lasport.keras_layers.FeaturePooling", feature_arguments(op, context))]
 
 
 def _winner_takes_all(op: WinnerTakesAll, context: Context) -> list[Made]:
+    return [Made("lasport.keras_layers.WinnerTakesAll", feature_arguments(op, context))]
+
+
+def feature_arguments(op: PoolFeatures | WinnerTakesAll, context: Context) -> dict[str, object]:
+    """Return the arguments of the layers over pools of features, and of those that go back."""
     arguments: dict[str, object] = {"pool_size": op.pool_size}
-    return [Made("lasport.keras_layers.WinnerTakesAll", {**arguments, **_place(op.axis, context)})]
-
-
-def _place(axis: int, context: Context) -> dict[str, object]:
-    """Return the argument that names an axis; layers take the last one without being told."""
-    return {} if axis == context.rank - 1 else {"axis": axis}
+    if isinstance(op, PoolFeatures):
+        arguments["function"] = op.function
+    # Layers take the last axis without being told.
+    return arguments if op.axis == context.rank - 1 else {**arguments, "axis": op.axis}
 
 
 def _pyramid_pool(op: PyramidPool, context: Context) -> list[Made]:
