@@ -94,7 +94,8 @@ def table(golden: Path) -> str:
     Parameters
     ----------
     golden : Path
-        Directory of the golden records ``NAME.npz.bz2``, each with its net ``NAME.pkl``.
+        Directory of the golden records ``NAME.npz.bz2``, each with its net ``NAME.pkl``,
+        or ``NAME.pkl.bz2``.
 
     Returns
     -------
@@ -125,7 +126,8 @@ def observe(golden: Path) -> Mapping[str, Observation]:
     observed: defaultdict[str, Observation] = defaultdict(Observation)
     for path in sorted(golden.glob(f"*{SUFFIX}")):
         name = path.name.removesuffix(SUFFIX)
-        network = load_network(golden / f"{name}.pkl")
+        plain = golden / f"{name}.pkl"
+        network = load_network(plain if plain.exists() else plain.with_suffix(".pkl.bz2"))
         try:
             plan = lower(translate(network), "channels_last")
         except UnsupportedLayersError:

@@ -12,7 +12,7 @@ from lasport import load
 from lasport.oracles.record import Record, read_record
 from lasport.spec import Network
 
-__all__ = ["REFUSED", "Case", "families", "load_case"]
+__all__ = ["REFUSED", "Case", "families", "load_case", "pickle_of"]
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -38,10 +38,16 @@ class Case:
     pickles: tuple[Path, ...]
 
 
+def pickle_of(name: str) -> Path:
+    """Return the file of a case's pickle, which is compressed where it is large."""
+    plain = GOLDEN / f"{name}.pkl"
+    return plain if plain.exists() else GOLDEN / f"{name}.pkl.bz2"
+
+
 @cache
 def load_case(name: str) -> Case:
     """Read a case's net and record."""
-    first = GOLDEN / f"{name}.pkl"
+    first = pickle_of(name)
     others = {path for path in GOLDEN.glob(f"{name}.*pkl*") if path != first}
     record = read_record(GOLDEN / f"{name}.npz.bz2")
     return Case(name, load(first), record, (first, *sorted(others)))

@@ -8,9 +8,9 @@ import pytest
 import lasport
 from lasport import convert, lasagne_param_values, load, to_keras, verify
 from lasport.errors import ComparisonError, UnsupportedLayersError, UsageError
-from tests.golden_records import GOLDEN, load_case
+from tests.golden_records import GOLDEN, load_case, pickle_of
 
-NET = GOLDEN / "net_vgg_block.pkl"
+NET = pickle_of("net_vgg_block")
 RECORD = GOLDEN / "net_vgg_block.npz.bz2"
 
 
@@ -65,7 +65,7 @@ def test_unknown_options_are_refused(options, message):
 
 def test_all_that_cannot_be_ported_is_named():
     with pytest.raises(UnsupportedLayersError, match="2 layers cannot be translated"):
-        convert(GOLDEN / "shared_averages.pkl")
+        convert(pickle_of("shared_averages"))
 
 
 # --- weights back
@@ -91,7 +91,7 @@ def test_a_foreign_model_does_not():
 # --- verification
 
 
-@pytest.mark.parametrize("oracle", ("reference", f"record:{RECORD}", load_case(NET.stem).record))
+@pytest.mark.parametrize("oracle", ("reference", f"record:{RECORD}", load_case("net_vgg_block").record))
 def test_oracles(oracle):
     report = verify(load(NET), oracle=oracle, passes=(1,))
     assert report
@@ -142,7 +142,7 @@ def test_stages_are_told():
 
 
 def test_the_same_seed_is_the_same_comparison():
-    net = load(GOLDEN / "net_lenet.pkl")
+    net = load(pickle_of("net_lenet"))
     first, same, other = (verify(net, seed=seed, passes=(1,)) for seed in (3, 3, 4))
     assert first.comparisons == same.comparisons
     assert first.comparisons != other.comparisons

@@ -21,6 +21,7 @@ import pytest
 import lasport
 from lasport import demo
 from lasport.cli import main
+from tests.golden_records import pickle_of
 
 # The demo's net is pickled in protocol 2, so a class can be exchanged by its name.
 DROPOUT = b"clasagne.layers.noise\nDropoutLayer\n"
@@ -256,7 +257,7 @@ def test_json_holds_what_was_asked_for(net, tmp_path):
 @pytest.mark.parametrize("name", ("net_digits", "net_two_inputs_two_outputs", "net_vgg_block"))
 def test_recorded_nets_agree_with_real_lasagne(name, golden, capsys):
     record = golden / f"{name}.npz.bz2"
-    assert main(["verify", str(golden / f"{name}.pkl"), "--oracle", f"record:{record}"]) == 0
+    assert main(["verify", str(pickle_of(name)), "--oracle", f"record:{record}"]) == 0
     assert f"against record {name}.npz.bz2: equal" in capsys.readouterr().out
 
 

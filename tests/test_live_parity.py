@@ -23,6 +23,7 @@ from lasport.errors import MissingDependencyError, UnsupportedLayersError
 from lasport.oracles.record import Record, read_record
 from lasport.oracles.theano_live import FLAGS, theano_record
 from lasport.spec import Network
+from tests.golden_records import pickle_of
 
 # How far this Theano may be from the one that recorded: its Python, numpy and BLAS round otherwise.
 # In units in the last place of an array's largest entry; a wrong formula is off by 1e10 of them.
@@ -142,7 +143,7 @@ def test_a_live_net_is_read_like_its_pickle_and_ported(
     case = cases.CASES[name]
     recorded = read_record(golden / f"{name}.npz.bz2")
     net = lasport.from_lasagne(live)
-    check_same_network(net, lasport.load(golden / f"{name}.pkl"))
+    check_same_network(net, lasport.load(pickle_of(name)))
 
     coarse = case.grid != cases.GRID  # inputs with ties; the oracle would draw others
     record = theano_record(

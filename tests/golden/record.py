@@ -48,6 +48,8 @@ PICKLED_AGAIN = [  # nets that other versions pickle too
 ]
 # Nets that are pickled once more after training, with the graph that then clings to their dropout.
 TRAINED = {"net_fixed_batch": ".bz2"}
+# Pickles of so many bytes are compressed.
+PLAIN = 2048
 # Of the other versions' pickles, these are compressed.
 COMPRESSED = {"net_vgg_block": ".xz", "net_lenet": ".gz"}
 
@@ -85,6 +87,15 @@ def write(filename, content):
     os.rename(path + ".partial", path)
 
 
+def write_pickle(name, content):
+    """Write the pickle of a case, a larger one compressed; there is only one of the two."""
+    suffixes = ["", ".bz2"] if len(content) < PLAIN else [".bz2", ""]
+    write(name + ".pkl" + suffixes[0], compress(content, suffixes[0]))
+    other = os.path.join(HERE, name + ".pkl" + suffixes[1])
+    if os.path.exists(other):
+        os.remove(other)
+
+
 def compress(content, suffix):
     """Return content compressed as the suffix says."""
     if suffix == ".gz":
@@ -110,7 +121,7 @@ def build_alone(name, theano):
 def record_case(name, theano, protocol):
     """Write the pickle and the record of one case, and the pickle of the trained net."""
     net = build_alone(name, theano)
-    write(name + ".pkl", pickle.dumps(net, protocol))
+    write_pickle(name, pickle.dumps(net, protocol))
     # Far smaller than arrays that an npz compresses one by one.
     record = probe.pack_record(probe.probe_layers(net, **arguments(name)), zipfile.ZIP_STORED)
     write(name + ".npz.bz2", compress(record, ".bz2"))

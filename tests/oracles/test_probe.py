@@ -15,6 +15,7 @@ import pytest
 
 from lasport.oracles import probe
 from lasport.oracles.record import read_record, write_record
+from tests.golden_records import pickle_of
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -231,7 +232,7 @@ def test_the_command_line_records_a_pickled_net(
     write_record(tmp_path / "in.npz", old)
     arguments = ["--inputs", "in.npz", "--seed", "3"]
     done = run_python(
-        *("-W", "ignore", "-c", script, str(golden / "dense_tanh.pkl"), "out.npz", *arguments),
+        *("-W", "ignore", "-c", script, str(pickle_of("dense_tanh")), "out.npz", *arguments),
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -28,7 +28,9 @@ from lasport.errors import (
 )
 from lasport.oracles.record import read_record
 from lasport.oracles.theano_live import FLAGS, theano_record
+from lasport.readers.containers import read_bytes
 from lasport.spec import Network
+from tests.golden_records import pickle_of
 
 
 @pytest.fixture(scope="module")
@@ -81,9 +83,9 @@ def golden_seed(path: Path) -> int:
 
 # Lasagne 0.1 has all that these need.
 PICKLES = [
-    ("of Python 2", "net_lenet.pkl", "net_lenet"),
-    ("of Python 3, gzipped", "net_lenet.py311-theano105.pkl.gz", "net_lenet"),
-    ("a dict of all layers", "net_inception.pkl", "net_inception"),
+    ("of Python 2", "net_lenet.pkl.bz2", "net_lenet"),
+    ("of Python 3", "net_lenet.py311-theano105.pkl.gz", "net_lenet"),
+    ("a dict of all layers", "net_inception.pkl.bz2", "net_inception"),
 ]
 
 
@@ -100,7 +102,7 @@ def test_a_net_from_a_file_is_unpickled_and_run(filename: str, name: str, golden
 def test_an_unpickled_auto_is_still_auto(lasagne: ModuleType, golden: Path) -> None:
     if not hasattr(lasagne.layers, "ParametricRectifierLayer"):
         pytest.skip("Lasagne 0.1 has no module lasagne.layers.special")
-    record = theano_record(lasport.load(golden / "expression_mean.pkl"), passes=0)
+    record = theano_record(lasport.load(pickle_of("expression_mean")), passes=0)
     assert record.meta["layers"][-1]["output_shape"] == [None, 3]
 
 
@@ -120,7 +122,7 @@ def test_a_net_of_theano_pymc_takes_theano_pymc(golden: Path) -> None:
 @pytest.mark.parametrize("outputs", (("pool_proj", "1x1"), ("1x1", "pool_proj")))
 @pytest.mark.usefixtures("lasagne")
 def test_outputs_chosen_by_name_are_run(outputs: tuple[str, ...], golden: Path) -> None:
-    net = lasport.load(golden / "net_inception.pkl", outputs=outputs)
+    net = lasport.load(pickle_of("net_inception"), outputs=outputs)
     record = theano_record(net, passes=0)
     names = [layer["name"] for layer in record.meta["layers"]]
     assert names == [layer.name for layer in net.layers]
@@ -133,7 +135,7 @@ def test_outputs_chosen_by_name_are_run(outputs: tuple[str, ...], golden: Path) 
 def test_precision_follows_the_net_and_is_set_back(
     name: str, other: str, golden: Path, config: Any
 ) -> None:
-    net = lasport.load(golden / f"{name}.pkl")
+    net = lasport.load(pickle_of(name))
     config.floatX = other
     record = theano_record(net, passes=1)
     assert config.floatX == other
@@ -200,7 +202,7 @@ def test_inputs_that_do_not_fit_are_refused(inputs: Any, message: str, dense: An
 
 def rename_class(source: Path, target: Path) -> Path:
     """Copy a pickle; its DenseLayers become instances of a class that does not exist."""
-    content = source.read_bytes()
+    content = read_bytes(source)
     assert b"DenseLayer" in content
     target.write_bytes(content.replace(b"DenseLayer", b"DenseLaxer"))
     return target
@@ -216,7 +218,7 @@ def test_a_missing_class_is_named_and_where_to_get_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lasagne, "__version__", version)
-    net = lasport.load(rename_class(golden / "net_lenet.pkl", tmp_path / "net.pkl"))
+    net = lasport.load(rename_class(pickle_of("net_lenet"), tmp_path / "net.pkl"))
     with pytest.raises(UnreadableFileError, match=r"net\.pkl: .*AttributeError: .*DenseLaxer") as e:
         theano_record(net)
     assert ("pip install https://github.com/Lasagne/" in str(e.value)) == advice
@@ -263,7 +265,7 @@ def test_options_that_lasagne_0_1_ignores_are_refused(
 ) -> None:
     monkeypatch.setattr(lasagne, "__version__", "0.1")
     with pytest.raises(ComparisonError, match=f"has {option}.* 0.2.dev1 is not on PyPI"):
-        theano_record(lasport.load(golden / f"{name}.pkl"))
+        theano_record(lasport.load(pickle_of(name)))
 
 
 def test_layers_of_another_version_are_recognized(dense: Any) -> None:
@@ -307,4 +309,4 @@ def test_a_missing_package_is_named_with_the_command(
     monkeypatch.delitem(sys.modules, missing, raising=False)
     monkeypatch.setattr(importlib.util, "find_spec", find)
     with pytest.raises(MissingDependencyError, match=f"{missing} is not installed.*pip install"):
-        theano_record(lasport.load(golden / "dense_tanh.pkl"))
+        theano_record(lasport.load(pickle_of("dense_tanh")))

@@ -9,7 +9,7 @@ from lasport import lasagne_param_values, load, to_keras
 from lasport.errors import InvalidNetworkError
 from lasport.readers.binding import bind
 from lasport.readers.parameters import SavedParameters
-from tests.golden_records import GOLDEN, load_case
+from tests.golden_records import load_case, pickle_of
 
 
 def in_order(values):
@@ -168,7 +168,7 @@ def test_a_pickled_net_takes_parameters_from_a_file(tmp_path):
     case = load_case("net_digits")
     values = [value + 0.125 for value in case.network.param_values()]
     np.savez(tmp_path / "better.npz", *values)
-    assert_bound(load(GOLDEN / "net_digits.pkl", params=tmp_path / "better.npz"), values)
+    assert_bound(load(pickle_of("net_digits"), params=tmp_path / "better.npz"), values)
     np.savez(tmp_path / "less.npz", *values[:-1])
     with pytest.raises(InvalidNetworkError, match=r"less\.npz: 1 of \d+ parameters do not fit"):
-        load(GOLDEN / "net_digits.pkl", params=tmp_path / "less.npz")
+        load(pickle_of("net_digits"), params=tmp_path / "less.npz")

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from lasport.errors import InvalidNetworkError, RefusedFileError, UnreadableFileError
+from lasport.readers.containers import read_bytes
 from lasport.readers.saved_net import load_network
-from tests.golden_records import GOLDEN, load_case
+from tests.golden_records import GOLDEN, load_case, pickle_of
 
-NET = GOLDEN / "net_vgg_block.pkl"
+NET = pickle_of("net_vgg_block")
 
 
 def assert_same(net, name):
@@ -40,7 +41,7 @@ COMPRESSIONS = {
 @pytest.mark.parametrize("compress", COMPRESSIONS.values(), ids=COMPRESSIONS)
 def test_compression_is_known_by_content(compress, ending, tmp_path):
     path = tmp_path / f"net.{ending}"
-    path.write_bytes(compress(NET.read_bytes()))
+    path.write_bytes(compress(read_bytes(NET)))
     assert_same(load_network(path), "net_vgg_block")
 
 
@@ -75,8 +76,8 @@ def archive(*arrays):
 OTHERS = {
     "an empty file": (b"", UnreadableFileError, ""),
     "text": (b"epoch 1: loss 0.5\n", UnreadableFileError, ""),
-    "half a net": (NET.read_bytes()[:2000], UnreadableFileError, ""),
-    "half a gzip file": (gzip.compress(NET.read_bytes())[:500], UnreadableFileError, "gzip"),
+    "half a net": (read_bytes(NET)[:2000], UnreadableFileError, ""),
+    "half a gzip file": (gzip.compress(read_bytes(NET))[:500], UnreadableFileError, "gzip"),
     "a list of parameters": (dump([np.ones(3)]), UnreadableFileError, "a list of 1 arrays"),
     "named parameters": (
         dump(OrderedDict(W=np.ones(3))),
@@ -113,7 +114,7 @@ def test_a_path_that_is_no_file(name, tmp_path):
 
 
 def test_a_contradiction_names_the_file_too(tmp_path):
-    data = (GOLDEN / "dense_linear.pkl").read_bytes()
+    data = read_bytes(pickle_of("dense_linear"))
     stored = b"sS'num_units'\np62\nI4\n"
     assert data.count(stored) == 1
     path = tmp_path / "net.pkl"

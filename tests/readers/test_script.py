@@ -13,7 +13,7 @@ import pytest
 import lasport
 from lasport.errors import InvalidNetworkError, ScriptError, UsageError
 from lasport.readers.script import load_script
-from tests.golden_records import GOLDEN, families, load_case
+from tests.golden_records import GOLDEN, families, load_case, pickle_of
 
 CASES = GOLDEN / "cases.py"
 
@@ -130,7 +130,7 @@ def test_only_scripts_take_arguments(saved):
         "flip_filters": False,
     }.items():
         with pytest.raises(UsageError, match=rf"is no SCRIPT\.py:FUNCTION, and takes no {option}"):
-            lasport.load(GOLDEN / "dense_linear.pkl", **{option: value})
+            lasport.load(pickle_of("dense_linear"), **{option: value})
 
 
 # --- what scripts do

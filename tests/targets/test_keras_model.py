@@ -9,7 +9,7 @@ from lasport import lasagne_param_values, load, to_keras, verify
 from lasport.errors import ComparisonError, UsageError
 from lasport.readers.network import build_network
 from lasport.targets.keras_calls import PROFILES
-from tests.golden_records import GOLDEN, load_case
+from tests.golden_records import load_case, pickle_of
 from tests.inert_nets import function, image, layer, source
 
 keras = pytest.importorskip("keras")
@@ -211,7 +211,7 @@ def test_trained_weights_come_back_in_lasagnes_shapes():
         assert not np.array_equal(value, before)
     # Parameters that were taken back into Lasagne's shapes make the same model again.
     variables = {variable.path: variable.numpy() for variable in model.weights}
-    net = load(GOLDEN / "net_digits.pkl")
+    net = load(pickle_of("net_digits"))
     for (_, param), value in zip(net.owned_params(), values, strict=True):
         object.__setattr__(param, "value", value)
     again = to_keras(net, profile="exact")
