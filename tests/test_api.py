@@ -91,7 +91,9 @@ def test_a_foreign_model_does_not():
 # --- verification
 
 
-@pytest.mark.parametrize("oracle", ("reference", f"record:{RECORD}", load_case("net_vgg_block").record))
+@pytest.mark.parametrize(
+    "oracle", ("reference", f"record:{RECORD}", load_case("net_vgg_block").record)
+)
 def test_oracles(oracle):
     report = verify(load(NET), oracle=oracle, passes=(1,))
     assert report
