@@ -98,9 +98,10 @@ def check_same_network(net: Network, other: Network) -> None:
     positions = {id(value): n for n, value in enumerate(net.param_values())}
     twins = {id(value): n for n, value in enumerate(other.param_values())}
     for layer, twin in zip(net.layers, other.layers, strict=True):
-        assert [positions[id(p.value)] for p in layer.params.values()] == [
-            twins[id(p.value)] for p in twin.params.values()
-        ]
+        for param, original in zip(layer.params.values(), twin.params.values(), strict=True):
+            assert param.formula == original.formula
+            found = [positions[id(variable)] for variable in param.variables]
+            assert found == [twins[id(variable)] for variable in original.variables]
 
 
 def bound_of(key: str, record: Record) -> int:
