@@ -22,7 +22,7 @@ from lasport.layers.nonlinearities import Nonlinearity
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.layers.sampling import interpolate, spaced
 from lasport.layers.thin_plate_spline import bent, source_points
-from lasport.oracles import reference
+from lasport.oracles import layer_run, reference
 from lasport.oracles.record import MODES, Record
 from lasport.oracles.reference import run_reference
 from lasport.registry import require_family
@@ -381,7 +381,7 @@ def test_a_wrong_adjoint_is_caught(mistake, monkeypatch, record_property):
         family = require_family(layer)
         return replace(family, adjoint=adjoint) if layer.kind == mutated else family
 
-    monkeypatch.setattr(reference, "require_family", wrong_family)
+    monkeypatch.setattr(layer_run, "require_family", wrong_family)
     record_property("mutant", "adjoint")
     caught = not agrees(case.network, case.record)
     record_property("caught", caught)
