@@ -317,7 +317,7 @@ WRONG_ADJOINTS: dict[str, tuple[str, Adjoint]] = {
     "gradient to the first maximum": ("ties_inverse_globalpool_max", to_the_first_maximum),
     "batch statistics taken for constants": ("inverse_batchnorm", statistics_taken_for_constants),
     "averages on the way back": ("inverse_batchnorm", averages_used),
-    "mask forgotten": ("inverse_dropout", mask_forgotten),
+    "mask forgotten": ("inverse_of_input_dropout", mask_forgotten),
     "shares of a mean": ("inverse_globalpool_mean", wrong_shares),
 }
 
