@@ -94,8 +94,8 @@ def table(golden: Path) -> str:
     Parameters
     ----------
     golden : Path
-        Directory of the golden records ``NAME.npz.bz2``, each with its net ``NAME.pkl``,
-        or ``NAME.pkl.bz2``.
+        Directory of the golden records ``NAME.npz.bz2``, each with its net
+        ``NAME.pkl.bz2``.
 
     Returns
     -------
@@ -126,8 +126,7 @@ def observe(golden: Path) -> Mapping[str, Observation]:
     observed: defaultdict[str, Observation] = defaultdict(Observation)
     for path in sorted(golden.glob(f"*{SUFFIX}")):
         name = path.name.removesuffix(SUFFIX)
-        plain = golden / f"{name}.pkl"
-        network = load_network(plain if plain.exists() else plain.with_suffix(".pkl.bz2"))
+        network = load_network(golden / f"{name}.pkl.bz2")
         try:
             plan = lower(translate(network), "channels_last")
         except UnsupportedLayersError:

@@ -39,9 +39,8 @@ class Case:
 
 
 def pickle_of(name: str) -> Path:
-    """Return the file of a case's pickle, which is compressed where it is large."""
-    plain = GOLDEN / f"{name}.pkl"
-    return plain if plain.exists() else GOLDEN / f"{name}.pkl.bz2"
+    """Return the file of a case's first pickle."""
+    return GOLDEN / f"{name}.pkl.bz2"
 
 
 @cache

@@ -48,8 +48,8 @@ PICKLED_AGAIN = [  # nets that other versions pickle too
 ]
 # Nets that are pickled once more after training, with the graph that then clings to their dropout.
 TRAINED = {"net_fixed_batch": ".bz2"}
-# Pickles of so many bytes are compressed.
-PLAIN = 2048
+# Of each file's SHA-256 the manifest holds so many hexadecimal digits.
+DIGITS = 16
 # Of the other versions' pickles, these are compressed.
 COMPRESSED = {"net_vgg_block": ".xz", "net_lenet": ".gz"}
 
@@ -87,15 +87,6 @@ def write(filename, content):
     os.rename(path + ".partial", path)
 
 
-def write_pickle(name, content):
-    """Write the pickle of a case, a larger one compressed; there is only one of the two."""
-    suffixes = ["", ".bz2"] if len(content) < PLAIN else [".bz2", ""]
-    write(name + ".pkl" + suffixes[0], compress(content, suffixes[0]))
-    other = os.path.join(HERE, name + ".pkl" + suffixes[1])
-    if os.path.exists(other):
-        os.remove(other)
-
-
 def compress(content, suffix):
     """Return content compressed as the suffix says."""
     if suffix == ".gz":
@@ -121,7 +112,7 @@ def build_alone(name, theano):
 def record_case(name, theano, protocol):
     """Write the pickle and the record of one case, and the pickle of the trained net."""
     net = build_alone(name, theano)
-    write_pickle(name, pickle.dumps(net, protocol))
+    write(name + ".pkl.bz2", compress(pickle.dumps(net, protocol), ".bz2"))
     # Far smaller than arrays that an npz compresses one by one.
     record = probe.pack_record(probe.probe_layers(net, **arguments(name)), zipfile.ZIP_STORED)
     write(name + ".npz.bz2", compress(record, ".bz2"))
@@ -145,7 +136,7 @@ def write_manifest():
     sums = {}
     for filename in files:
         with open(os.path.join(HERE, filename), "rb") as stream:
-            sums[filename] = hashlib.sha256(stream.read()).hexdigest()
+            sums[filename] = hashlib.sha256(stream.read()).hexdigest()[:DIGITS]
     import numpy as np
 
     with open(os.path.join(HERE, "input_alone.npz.bz2"), "rb") as stream:
@@ -166,7 +157,9 @@ def write_manifest():
             for name, case in CASES.items()
         ],
     }
-    text = json.dumps(manifest, indent=1, sort_keys=True, separators=(",", ": "))
+    cases = [json.dumps(case, sort_keys=True) for case in manifest.pop("cases")]  # a line each
+    rest = json.dumps(manifest, indent=1, sort_keys=True, separators=(",", ": "))
+    text = '{\n "cases": [\n%s\n ],%s' % (",\n".join(cases), rest[1:])
     write("MANIFEST.json", (text + "\n").encode("ascii"))
 
 

@@ -93,7 +93,10 @@ def each(request: pytest.FixtureRequest) -> Record:
 def test_the_manifest_lists_every_file_with_its_sum(manifest: dict[str, Any]) -> None:
     listed = {name: total for case in manifest["cases"] for name, total in case["files"].items()}
     found = [path for path in HERE.iterdir() if {".npz", ".pkl"} & {*path.suffixes}]
-    assert listed == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+    sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in found}
+    assert listed == sums
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in found
+    }
 
 
 def test_the_manifest_lists_every_case(manifest: dict[str, Any]) -> None:
@@ -107,9 +110,7 @@ def test_the_manifest_lists_every_case(manifest: dict[str, Any]) -> None:
     }
     assert listed == cases
     for case in manifest["cases"]:
-        assert case["name"] + SUFFIX in case["files"]
-        plain = case["name"] + ".pkl"
-        assert (plain in case["files"]) != (f"{plain}.bz2" in case["files"])
+        assert {case["name"] + SUFFIX, case["name"] + ".pkl.bz2"} <= set(case["files"])
 
 
 def test_the_real_lasagne_made_them(manifest: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from lasport.oracles import probe
 from lasport.oracles.record import read_record, write_record
+from lasport.readers.containers import read_bytes
 from tests.golden_records import pickle_of
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -230,9 +231,10 @@ def test_the_command_line_records_a_pickled_net(
     )
     old = read_record(golden / "dense_tanh.npz.bz2")
     write_record(tmp_path / "in.npz", old)
+    (tmp_path / "dense_tanh.pkl").write_bytes(read_bytes(pickle_of("dense_tanh")))
     arguments = ["--inputs", "in.npz", "--seed", "3"]
     done = run_python(
-        *("-W", "ignore", "-c", script, str(pickle_of("dense_tanh")), "out.npz", *arguments),
+        *("-W", "ignore", "-c", script, "dense_tanh.pkl", "out.npz", *arguments),
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -249,6 +249,12 @@ def _build_input(layer: Layer, family: Family, arguments: Arguments, options: Ar
     layer.input_var = variable  # type: ignore[attr-defined]
 
 
+def _build_inverse(layer: Layer, family: Family, arguments: Arguments, options: Arguments) -> None:
+    inverted = arguments["layer"]
+    source = inverted.input_layer or inverted.input_shape
+    _build_plain(layer, family, {"incomings": [arguments["incoming"], inverted, source]}, options)
+
+
 def _build_sum(layer: Layer, family: Family, arguments: Arguments, options: Arguments) -> None:
     count = len(arguments["incomings"])
     coeffs = arguments["coeffs"]
@@ -406,6 +412,7 @@ BUILDERS: Mapping[str, Builder] = {
     "TransformerLayer": _build_transformer,
     "TPSTransformerLayer": _build_transformer,
     "ExpressionLayer": _build_expression,
+    "InverseLayer": _build_inverse,
     "LSTMLayer": _build_gated,
     "GRULayer": _build_gated,
     "RecurrentLayer": _build_recurrent,

@@ -93,6 +93,10 @@ class Symbol:
         kind = TensorType(self.dtype, (False,) * len(order))
         return Symbol(kind, Apply(DimShuffle(order), [self]))
 
+    def eval(self) -> Array:
+        """Refuse: there is nothing that could compute the value."""
+        raise ScriptError("the script evaluates an expression, and nothing computes it here")
+
     def __getattr__(self, name: str) -> Callable[..., Symbol]:
         if name.startswith("_"):
             raise AttributeError(name)
@@ -127,6 +131,10 @@ class SharedVariable(Symbol):
         super().__init__(TensorType(value.dtype.name, (False,) * value.ndim), name=name)
         self.container = SimpleNamespace(storage=[value])
         self.drawn = drawn
+
+    def eval(self) -> Array:
+        """Return the value."""
+        return self.get_value()
 
     def get_value(self, borrow: bool = False, return_internal_type: bool = False) -> Array:
         """Return the value, read-only."""
