@@ -95,8 +95,6 @@ def test_the_manifest_lists_every_file_with_its_sum(manifest: dict[str, Any]) ->
     found = [path for path in HERE.iterdir() if {".npz", ".pkl"} & {*path.suffixes}]
     sums = {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in found}
     assert listed == sums
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in found
-    }
 
 
 def test_the_manifest_lists_every_case(manifest: dict[str, Any]) -> None:
