@@ -101,7 +101,7 @@ class NonlinearityGradient(_Gradient):
 
 @keras.saving.register_keras_serializable(package="lasport")
 class GlobalReduceGradient(_Gradient):
-    """Spread a gradient of (batch, channels) over (batch, *space, channels).
+    """Spread a gradient of (batch, channels) over ``(batch, *space, channels)``.
 
     Parameters
     ----------

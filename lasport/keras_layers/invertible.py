@@ -221,7 +221,7 @@ class InvertibleConvolution(_Filters):
     Attributes
     ----------
     kernel : keras.Variable
-        (*kernel_size, channels / groups, filters).
+        ``(*kernel_size, channels / groups, filters)``.
     bias : keras.Variable or None
         (filters,).
 
@@ -309,7 +309,7 @@ class InvertibleConvolutionTranspose(_Filters):
     Attributes
     ----------
     kernel : keras.Variable
-        (*kernel_size, filters, channels).
+        ``(*kernel_size, filters, channels)``.
     bias : keras.Variable or None
         (filters,).
 
