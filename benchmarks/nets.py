@@ -10,7 +10,7 @@ from lasport.readers.network import build_network
 from lasport.spec import Network
 from tests.inert_nets import function, layer, named, source
 
-__all__ = ["convolutional", "dense"]
+__all__ = ["convolutional", "dense", "dense_layers"]
 
 
 def convolutional(blocks: tuple[int, ...] = (16, 32, 64), image: int = 32) -> Network:
@@ -29,11 +29,16 @@ def convolutional(blocks: tuple[int, ...] = (16, 32, 64), image: int = 32) -> Ne
 
 def dense(units: int = 2200, layers: int = 4) -> Network:
     """Return square dense layers: ``layers * units**2`` parameters, and a few more."""
+    return build_network(dense_layers(units, layers))
+
+
+def dense_layers(units: int, layers: int) -> Any:
+    """Return the inert objects that :func:`dense` makes its net of."""
     rng = np.random.default_rng(0)
     net = source((None, units), dtype="float32")
     for _ in range(layers):
         net = _dense(net, rng, units, units, "rectify")
-    return build_network(net)
+    return net
 
 
 def _dense(incoming: Any, rng: np.random.Generator, units: int, inputs: int, name: str) -> Any:

@@ -21,7 +21,7 @@ from lasport.errors import RefusedFileError, UnreadableFileError
 from lasport.inert import Args, Global, Instance, require_shallow
 from lasport.readers.constructions import Construction
 
-__all__ = ["CONSTRUCTIONS", "restore_array", "restore_dtype"]
+__all__ = ["CONSTRUCTIONS", "DATA_INDEX", "restore_array", "restore_dtype"]
 
 DType: TypeAlias = "np.dtype[np.generic]"
 
@@ -37,6 +37,9 @@ _ARRAY_CLASSES = {
     "numpy.core.memmap.memmap",
     "numpy.matrixlib.defmatrix.matrix",
 }
+
+# Where the raw data are in an array's state, which is (version, shape, dtype, order, data).
+DATA_INDEX = 4
 
 _MAX_DIMENSIONS = 64
 # An array without data has no bytes to measure its other dimensions by; a batch of no

@@ -1,4 +1,4 @@
-"""Bytes of a file, decompressed when its content says so.
+"""Content of a file, decompressed when its first bytes say so.
 
 Whether a file is compressed is told by its first bytes; users call gzip files
 ``.pkl`` and plain ones ``.gz``.
@@ -9,20 +9,21 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import zlib
 from collections.abc import Callable
 from io import BytesIO
 from os import PathLike
 from pathlib import Path
-from typing import TypeAlias
+from typing import BinaryIO, TypeAlias
 
 from lasport.errors import RefusedFileError, UnreadableFileError
 
-__all__ = ["read_bytes"]
+__all__ = ["open_content", "read_bytes"]
 
 _Stream: TypeAlias = "gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile"
 
-_FORMATS: dict[bytes, tuple[str, Callable[[BytesIO], _Stream]]] = {
+_FORMATS: dict[bytes, tuple[str, Callable[[BinaryIO], _Stream]]] = {
     b"\x1f\x8b\x08": ("gzip", lambda stream: gzip.GzipFile(fileobj=stream)),
     b"BZh": ("bz2", bz2.BZ2File),
     b"\xfd7zXZ\x00": ("xz", lzma.LZMAFile),
@@ -37,11 +38,12 @@ _ALWAYS_ALLOWED = 2**28
 _CHUNK = 2**20
 
 
-def read_bytes(path: str | PathLike[str]) -> bytes:
-    """Read a file, and decompress it where it is gzip, bz2 or xz by content.
+def open_content(path: str | PathLike[str]) -> BinaryIO:
+    """Open a file, and decompress it where it is gzip, bz2 or xz by content.
 
     A compressed file may hold another one, three layers at most. Decompressed content of
     more than 256 MiB is refused where it is also more than 100 times the file's size.
+    What is not compressed is read from the file as it is asked for.
 
     Parameters
     ----------
@@ -50,8 +52,8 @@ def read_bytes(path: str | PathLike[str]) -> bytes:
 
     Returns
     -------
-    bytes
-        The content, decompressed.
+    binary file
+        The content, decompressed, from its beginning; it can seek, and wants closing.
 
     Raises
     ------
@@ -61,38 +63,54 @@ def read_bytes(path: str | PathLike[str]) -> bytes:
         Where the content is out of all proportion to the file.
     """
     try:
-        data = Path(path).read_bytes()
+        file: BinaryIO = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+        if not file.seekable():  # a pipe
+            with file:
+                return _decompressed(path, BytesIO(file.read()))
+        return _decompressed(path, file)
     except OSError as error:
         raise UnreadableFileError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:  # a name that no file can have
         raise UnreadableFileError(f"{str(path)!r}: {error}") from error
-    limit = max(_ALWAYS_ALLOWED, _MAX_GROWTH * len(data))
+
+
+def read_bytes(path: str | PathLike[str]) -> bytes:
+    """Return what :func:`open_content` opens, whole."""
+    with open_content(path) as content:
+        return content.read()
+
+
+def _decompressed(path: str | PathLike[str], stream: BinaryIO) -> BinaryIO:
+    limit = max(_ALWAYS_ALLOWED, _MAX_GROWTH * stream.seek(0, os.SEEK_END))
     for _ in range(_MAX_LAYERS):
-        found = [entry for magic, entry in _FORMATS.items() if data.startswith(magic)]
+        stream.seek(0)
+        start = stream.read(max(map(len, _FORMATS)))
+        stream.seek(0)
+        found = [entry for magic, entry in _FORMATS.items() if start.startswith(magic)]
         if not found:
-            return data
+            break
         name, open_stream = found[0]
         try:
-            data = _decompress(open_stream(BytesIO(data)), limit)
+            with stream:
+                stream = _decompress(open_stream(stream), limit)
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
             raise UnreadableFileError(
                 f"{path}: truncated or corrupt {name} data: {error}"
             ) from error
         except RefusedFileError as error:
             raise RefusedFileError(f"{path}: {error}") from error
-    return data
+    stream.seek(0)
+    return stream
 
 
-def _decompress(stream: _Stream, limit: int) -> bytes:
+def _decompress(stream: _Stream, limit: int) -> BytesIO:
+    content = BytesIO()
     with stream:
-        chunks = []
-        size = 0
         while chunk := stream.read(_CHUNK):
-            size += len(chunk)
-            if size > limit:
+            if content.tell() + len(chunk) > limit:
                 raise RefusedFileError(
                     f"decompresses to more than {limit} bytes, which no trained network does;"
                     " if you trust the file, decompress it and give the result instead"
                 )
-            chunks.append(chunk)
-    return b"".join(chunks)
+            content.write(chunk)
+    return content

@@ -7,6 +7,7 @@ which one it is, and what it is where it is none of them.
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
 import zlib
@@ -14,14 +15,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from os import PathLike
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 
 from lasport.errors import RefusedFileError, UnreadableFileError
-from lasport.readers.containers import read_bytes
+from lasport.readers.containers import open_content
 from lasport.readers.pickle_machine import load_inert
 from lasport.spec import Array
+
+if TYPE_CHECKING:
+    import h5py
 
 __all__ = ["Content", "Format", "read_content"]
 
@@ -32,11 +36,17 @@ IMPOSTORS = (
     (rb"version https://git-lfs", "a pointer to a file in Git LFS, not the file; git lfs pull"),
     (rb"\s*<(!doctype|html|\?xml)", "a web page, not the file that it was meant to be"),
 )
+# Of a file, enough to tell what it is.
+LONGEST_START = 4096
 NUMBERED = re.compile(r"(.*?)(\d+)")
 # What theano.misc.pkl_utils calls the pickle among its arrays.
 PICKLE_MEMBER = "pkl"
 # An archive that unpacks to more than this, and to so many times its size, was made to fill memory.
 MAX_UNPACKED, MAX_GROWTH = 2**28, 100
+# gzip, shuffle, fletcher32, szip, nbit, scaleoffset; and lzf, which h5py brings along.
+HDF5_FILTERS = {1, 2, 3, 4, 5, 6, 32000}
+# What h5py raises for damaged files, beside the errors of reading.
+HDF5_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -73,33 +83,44 @@ def read_content(path: str | PathLike[str]) -> Content:
     UnreadableFileError, RefusedFileError
         Beginning with the path, and saying what the file is where that shows.
     """
-    data = read_bytes(path)
-    try:
-        return _parse(data)
-    except (UnreadableFileError, RefusedFileError) as error:
-        raise type(error)(f"{path}: {error}") from error
+    with open_content(path) as stream:
+        try:
+            return _parse(stream)
+        except (UnreadableFileError, RefusedFileError) as error:
+            raise type(error)(f"{path}: {error}") from error
+        except OSError as error:
+            raise UnreadableFileError(f"{path}: {error}") from error
 
 
-def _parse(data: bytes) -> Content:
-    if not data:
+def _parse(stream: BinaryIO) -> Content:
+    start = stream.read(LONGEST_START)
+    stream.seek(0)
+    if not start:
         raise UnreadableFileError("the file is empty")
     for pattern, what in IMPOSTORS:
-        if re.match(pattern, data, re.IGNORECASE):
+        if re.match(pattern, start, re.IGNORECASE):
             raise UnreadableFileError(what)
-    if data.startswith(b"PK\x03\x04"):
-        return _read_zip(data)
-    if data.startswith(b"\x93NUMPY"):
-        return Content("npy file", _read_npy(data))
-    if data.startswith(b"\x89HDF\r\n\x1a\n"):
-        return Content("HDF5 file", _read_hdf5(data))
-    return Content("pickle", load_inert(data))
+    if start.startswith(b"PK\x03\x04"):
+        return _read_zip(stream)
+    if start.startswith(b"\x93NUMPY"):
+        return Content("npy file", _read_npy(stream.read()))
+    if start.startswith(b"\x89HDF\r\n\x1a\n"):
+        return Content("HDF5 file", _read_hdf5(stream))
+    return Content("pickle", load_inert(stream))
 
 
-def _read_zip(data: bytes) -> Content:
+def _allowed(stream: BinaryIO) -> int:
+    """Return how many bytes a file may unpack to."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    return max(MAX_UNPACKED, MAX_GROWTH * size)
+
+
+def _read_zip(stream: BinaryIO) -> Content:
     try:
-        with zipfile.ZipFile(BytesIO(data)) as archive:
+        with zipfile.ZipFile(stream) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-            if unpacked > max(MAX_UNPACKED, MAX_GROWTH * len(data)):
+            if unpacked > _allowed(stream):
                 raise RefusedFileError(
                     f"unpacks to {unpacked} bytes, which no trained network does; if you trust the "
                     "file, unpack it and pack it without compression"
@@ -107,7 +128,7 @@ def _read_zip(data: bytes) -> Content:
             if PICKLE_MEMBER in archive.namelist():
                 return Content("pkl_utils archive", _read_pkl_utils(archive))
             arrays = {
-                name.removesuffix(".npy"): _read_npy(archive.read(name))
+                name.removesuffix(".npy"): _read_npy(_member(archive, name))
                 for name in archive.namelist()
                 if name.endswith(".npy")
             }
@@ -130,10 +151,22 @@ def _read_pkl_utils(archive: zipfile.ZipFile) -> object:
         if name not in members:
             raise UnreadableFileError(f"the archive lacks the array {str(reference)[:80]!r}")
         if name not in arrays:
-            arrays[name] = _read_npy(archive.read(name))
+            arrays[name] = _read_npy(_member(archive, name))
         return arrays[name]
 
-    return load_inert(archive.read(PICKLE_MEMBER), resolve)
+    return load_inert(_member(archive, PICKLE_MEMBER), resolve)
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    info = archive.getinfo(name)
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise RefusedFileError(f"{name} is compressed in a way that no array archive is")
+    with archive.open(info) as member:
+        # Not more than it says it is: without a limit all is unpacked before that is looked at.
+        content = member.read(info.file_size)
+    if len(content) != info.file_size:
+        raise UnreadableFileError(f"{name} has {len(content)} bytes, not {info.file_size}")
+    return content
 
 
 def _read_npy(data: bytes) -> Array:
@@ -178,27 +211,44 @@ _HEADERS: Mapping[tuple[int, int], Callable[[BytesIO], _Header]] = {
 }
 
 
-def _read_hdf5(data: bytes) -> dict[str, Array]:
+def _read_hdf5(stream: BinaryIO) -> dict[str, Array]:
     import h5py  # comes with keras; slow to import
 
     arrays: dict[str, Array] = {}
-    limit = max(MAX_UNPACKED, MAX_GROWTH * len(data))
+    left = _allowed(stream)
 
     def keep(name: str, item: object) -> None:
-        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiub":
-            # Neither data of other files, nor sizes that are declared and not there.
-            if item.external or item.is_virtual or item.nbytes > limit:
-                raise RefusedFileError(f"dataset {name} is not in the file with all its values")
+        nonlocal left
+        if isinstance(item, h5py.Dataset) and item.id.get_type().get_class() in numbers:
+            left -= item.nbytes
+            _require_present(name, item, left)
             array = np.asarray(item[()])
             array.flags.writeable = False
             arrays[name] = array
 
+    # Enumerations are how h5py stores booleans.
+    numbers = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)
     try:
-        with h5py.File(BytesIO(data), "r") as archive:
+        with h5py.File(stream, "r") as archive:
             archive.visititems(keep)
-    except (OSError, RuntimeError, ValueError) as error:
+    except HDF5_ERRORS as error:
         raise UnreadableFileError(f"truncated or corrupt HDF5 data: {error}") from error
     return _in_order(arrays)
+
+
+def _require_present(name: str, dataset: h5py.Dataset, left: int) -> None:
+    """Refuse data of other files, and sizes that are declared and not there."""
+    absent = dataset.nbytes > 0 and dataset.id.get_storage_size() == 0
+    if dataset.external or dataset.is_virtual or absent or left < 0:
+        raise RefusedFileError(f"dataset {name} is not in the file with all its values")
+    properties = dataset.id.get_create_plist()
+    filters = {properties.get_filter(n)[0] for n in range(properties.get_nfilters())}
+    if not filters <= HDF5_FILTERS:
+        # The library would look for a plugin, which is code, under such a number.
+        raise RefusedFileError(
+            f"dataset {name} is packed by filter {max(filters - HDF5_FILTERS)}, which does not "
+            "come with HDF5; pack it again with gzip"
+        )
 
 
 def _in_order(arrays: Mapping[str, Array]) -> dict[str, Array]:

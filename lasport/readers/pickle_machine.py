@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from typing import TypeAlias
+from io import BytesIO
+from typing import BinaryIO, TypeAlias
 
 from lasport.errors import LasportError, RefusedFileError, UnreadableFileError
 from lasport.readers.constructions import make_set
@@ -27,13 +28,16 @@ _MAX_INTEGER_BYTES = 2048
 _STR_ESCAPE = re.compile(rb"""\\(?:x[0-9a-fA-F]{2}|[nrt'"\\])""")
 
 
-def load_inert(data: bytes, persistent: Callable[[object], object] | None = None) -> object:
+def load_inert(
+    data: bytes | BinaryIO, persistent: Callable[[object], object] | None = None
+) -> object:
     r"""Read the first object of a pickle, inertly.
 
     Parameters
     ----------
-    data : bytes
-        A pickle, uncompressed. What follows its STOP is ignored, as Python does.
+    data : bytes or file
+        A pickle, uncompressed; a file is read from where it stands, and must be able to seek.
+        What follows its STOP is ignored, as Python does.
     persistent : callable, optional
         Returns the object of a persistent id; without it such objects are refused.
 
@@ -42,7 +46,8 @@ def load_inert(data: bytes, persistent: Callable[[object], object] | None = None
     object
         Plain Python data and numpy arrays where the pickle holds such; `Global` for the
         classes and functions it names, `Instance` for the objects made of them.
-        Python 2's str comes as text with one character per byte (latin-1).
+        Python 2's str comes as text with one character per byte (latin-1), except that
+        the data of a large array stay bytes.
 
     Raises
     ------
@@ -56,10 +61,11 @@ def load_inert(data: bytes, persistent: Callable[[object], object] | None = None
     >>> load_inert(b"cos\nsystem\n(S'ls'\ntR.")
     <Instance of os.system>
     """
-    machine = Machine(data, persistent or _refuse_persistent)
+    stream = BytesIO(data) if isinstance(data, bytes) else data
+    machine = Machine(stream, persistent or _refuse_persistent)
     name, offset = "at the start", 0
     try:
-        while machine.position < len(data):
+        while machine.left:
             offset = machine.position
             code = machine.take(1)
             name, step = _OPCODES.get(code, _UNKNOWN)
@@ -70,7 +76,7 @@ def load_inert(data: bytes, persistent: Callable[[object], object] | None = None
         raise type(error)(f"{error} (pickle opcode {name} at byte {offset})") from error
     except (ValueError, OverflowError) as error:
         raise UnreadableFileError(f"{error} (pickle opcode {name} at byte {offset})") from error
-    raise UnreadableFileError(f"truncated: the pickle ends without STOP at byte {len(data)}")
+    raise UnreadableFileError(f"truncated: the pickle ends without STOP at byte {machine.size}")
 
 
 def _integer(line: bytes) -> int:
@@ -161,7 +167,7 @@ _OPCODES: dict[bytes, tuple[str, _Step]] = {
     b"G": ("BINFLOAT", lambda m: m.push(_float(m.take(8)))),
     # Text and bytes; the first three are Python 2's str
     b"S": ("STRING", lambda m: m.push(_quoted(m.line()))),
-    b"T": ("BINSTRING", lambda m: m.push(m.take(m.signed(4)).decode("latin-1"))),
+    b"T": ("BINSTRING", lambda m: m.push(m.byte_string(m.signed(4)))),
     b"U": ("SHORT_BINSTRING", lambda m: m.push(m.counted(1).decode("latin-1"))),
     b"V": ("UNICODE", lambda m: m.push(m.line().decode("raw-unicode-escape"))),
     b"\x8c": ("SHORT_BINUNICODE", lambda m: m.push(m.text(1))),
@@ -170,7 +176,7 @@ _OPCODES: dict[bytes, tuple[str, _Step]] = {
     b"C": ("SHORT_BINBYTES", lambda m: m.push(m.counted(1))),
     b"B": ("BINBYTES", lambda m: m.push(m.counted(4))),
     b"\x8e": ("BINBYTES8", lambda m: m.push(m.counted(8))),
-    b"\x96": ("BYTEARRAY8", lambda m: m.push(bytearray(m.counted(8)))),
+    b"\x96": ("BYTEARRAY8", lambda m: m.push(m.take_bytearray(m.unsigned(8)))),
     # Containers
     b")": ("EMPTY_TUPLE", lambda m: m.push(())),
     b"\x85": ("TUPLE1", lambda m: m.push(m.last(1))),

@@ -7,8 +7,9 @@ a pickle may ask for elements in a number, or for the state of a class.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Final
+from typing import BinaryIO, Final
 
 import numpy as np
 
@@ -28,18 +29,25 @@ _COPIES = 4
 _COPIES_FREE = 2**16
 _COPIED = (str, bytes, bytearray, list, tuple, set, frozenset, dict)
 
+# Python 2 shares single characters among everything that is made of them, so that the data of
+# a small array may come back as a name; it never shares anything of this length.
+_LARGE = 2**16
+
 
 class Machine:
     """Stack, memo and position of a pickle that is being read."""
 
-    def __init__(self, data: bytes, persistent: Callable[[object], object]) -> None:
-        self.data = data
+    def __init__(self, stream: BinaryIO, persistent: Callable[[object], object]) -> None:
+        start = stream.tell()
+        self.size = stream.seek(0, os.SEEK_END) - start
+        stream.seek(start)
+        self.stream = stream
+        self.left = self.size
         self.persistent = persistent  # what a persistent id stands for
-        self.position = 0
         self.stack: list[object] = []
         self.outer: list[list[object]] = []  # the stacks below each MARK
         self.memo: dict[int, object] = {}  # not a list: an index may be 2**31 - 1
-        self.allowance = _COPIES * len(data) + _COPIES_FREE
+        self.allowance = _COPIES * self.size + _COPIES_FREE
 
     def spend(self, *values: object) -> None:
         """Count what is about to be copied.
@@ -53,24 +61,44 @@ class Machine:
 
     # Reading
 
+    @property
+    def position(self) -> int:
+        """How many bytes have been read."""
+        return self.size - self.left
+
     def take(self, count: int) -> bytes:
         """Return the next `count` bytes."""
-        end = self.position + count
-        if not self.position <= end <= len(self.data):
-            left = len(self.data) - self.position
-            raise UnreadableFileError(f"truncated or corrupt: {count} bytes wanted, {left} left")
-        piece = self.data[self.position : end]
-        self.position = end
+        self._require(count)
+        piece = self.stream.read(count)
+        self._count(len(piece), count)
         return piece
+
+    def take_bytearray(self, count: int) -> bytearray:
+        """Return the next `count` bytes, which are in memory once only."""
+        self._require(count)
+        piece = bytearray(count)
+        self._count(self.stream.readinto(piece), count)  # type: ignore[attr-defined]
+        return piece
+
+    def _require(self, count: int) -> None:
+        # Before anything of that size is allocated.
+        if not 0 <= count <= self.left:
+            raise UnreadableFileError(
+                f"truncated or corrupt: {count} bytes wanted, {self.left} left"
+            )
+
+    def _count(self, found: int, wanted: int) -> None:
+        if found != wanted:
+            raise UnreadableFileError("the file became shorter while it was read")
+        self.left -= found
 
     def line(self) -> bytes:
         """Return the bytes up to the next line feed, which is consumed."""
-        end = self.data.find(b"\n", self.position)
-        if end < 0:
+        piece = self.stream.readline()
+        if not piece.endswith(b"\n"):
             raise UnreadableFileError("truncated or corrupt: the line does not end")
-        piece = self.data[self.position : end]
-        self.position = end + 1
-        return piece
+        self.left -= len(piece)
+        return piece[:-1]
 
     def unsigned(self, width: int) -> int:
         """Return the next `width` bytes as a little-endian integer, not negative."""
@@ -87,6 +115,21 @@ class Machine:
     def text(self, width: int) -> str:
         """Return UTF-8 text after a count of `width` bytes; lone surrogates are allowed."""
         return self.counted(width).decode("utf-8", "surrogatepass")
+
+    def byte_string(self, count: int) -> str | bytes:
+        """Return Python 2's str of `count` bytes, one character per byte.
+
+        As bytes where a large one is the data of an array: the array is made of these very
+        bytes, and nothing of it is in memory twice.
+        """
+        raw = self.take(count)
+        if count >= _LARGE and self._in_place_of_array_data():
+            return raw
+        return raw.decode("latin-1")
+
+    def _in_place_of_array_data(self) -> bool:
+        array = self.outer[-1][-1] if self.outer and self.outer[-1] else None
+        return isinstance(array, np.ndarray) and len(self.stack) == arrays.DATA_INDEX
 
     # Stack and memo
 
@@ -263,5 +306,5 @@ class Machine:
     def frame(self) -> None:
         """Check the length of a frame; what is in it follows as usual."""
         size = self.unsigned(8)
-        if size > len(self.data) - self.position:
+        if size > self.left:
             raise UnreadableFileError("truncated or corrupt: the frame is longer than the data")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import os
 import random
+import threading
 
 import pytest
 
@@ -75,6 +77,16 @@ def test_corrupt_data_are_unreadable(tmp_path, name, place):
     path = write(tmp_path, bytes(data))
     with pytest.raises(UnreadableFileError, match=rf"net\.pkl: truncated or corrupt {name} data"):
         read_bytes(path)
+
+
+@pytest.mark.parametrize("compress", (bytes, gzip.compress))
+def test_a_pipe_is_read(tmp_path, compress):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=lambda: path.write_bytes(compress(CONTENT)))
+    writer.start()
+    assert read_bytes(path) == CONTENT
+    writer.join()
 
 
 def test_a_missing_file_is_unreadable(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import pickle
+import tracemalloc
 import zipfile
 
 import h5py
@@ -206,3 +207,61 @@ def test_a_zip_that_unpacks_to_a_gigabyte_is_refused(saved):
     assert len(stream.getvalue()) < 2**20
     with pytest.raises(RefusedFileError, match="unpacks to 314572800 bytes"):
         saved(stream.getvalue())
+
+
+def lying_zip(size):
+    """Return an archive whose member says that it has few bytes, and unpacks to many."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("arr_0.npy", npy(np.zeros(size, np.uint8)))
+    data = bytearray(stream.getvalue())
+    directory = data.rindex(b"PK\x01\x02")
+    data[directory + 24 : directory + 28] = (200).to_bytes(4, "little")
+    return bytes(data)
+
+
+def test_a_member_cannot_unpack_to_more_than_it_says(saved):
+    data = lying_zip(2**26)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableFileError, match="zip"):
+            saved(data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 2**20
+
+
+@pytest.mark.parametrize("method", (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
+def test_members_packed_as_numpy_never_does_are_refused(saved, method):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        archive.writestr("arr_0.npy", npy(np.zeros(9)))
+    with pytest.raises(RefusedFileError, match=r"arr_0\.npy is compressed in a way"):
+        saved(stream.getvalue())
+
+
+def many_empty(archive):
+    for n in range(300):
+        archive.create_dataset(f"d{n}", (2**20,), "u1", chunks=(2**20,), compression="gzip")[:] = 0
+
+
+def never_written(archive):
+    archive.create_dataset("d", (2**20,), "f4")
+
+
+HDF5_BOMBS = {"many small bombs": many_empty, "no storage": never_written}
+
+
+@pytest.mark.parametrize("name", HDF5_BOMBS)
+def test_datasets_that_are_not_there_are_refused(saved, name):
+    with pytest.raises(RefusedFileError, match="not in the file with all its values"):
+        saved(hdf5(HDF5_BOMBS[name]))
+
+
+def test_a_filter_that_is_a_plugin_is_refused(saved):
+    data = hdf5(lambda archive: archive.create_dataset("d", data=ARRAYS[3], compression="lzf"))
+    assert list(saved(data).root) == ["d"]
+    assert data.count((32000).to_bytes(2, "little")) == 1
+    with pytest.raises(RefusedFileError, match="filter 32015"):
+        saved(data.replace((32000).to_bytes(2, "little"), (32015).to_bytes(2, "little")))
