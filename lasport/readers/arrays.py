@@ -21,7 +21,7 @@ from lasport.errors import RefusedFileError, UnreadableFileError
 from lasport.inert import Args, Global, Instance, require_shallow
 from lasport.readers.constructions import Construction
 
-__all__ = ["CONSTRUCTIONS", "DATA_INDEX", "restore_array", "restore_dtype"]
+__all__ = ["CONSTRUCTIONS", "DATA_INDEX", "checked_sizes", "restore_array", "restore_dtype"]
 
 DType: TypeAlias = "np.dtype[np.generic]"
 
@@ -131,10 +131,10 @@ def restore_array(array: npt.NDArray[np.generic], state: object) -> None:
             raise UnreadableFileError("an object array without the list of its elements")
         content = raw
         require_shallow(content)
-        sizes = _sizes(shape, 1, len(content))
+        sizes = checked_sizes(shape, 1, len(content), "elements")
     else:
         content = _bytes(raw)
-        sizes = _sizes(shape, known.itemsize, len(content))
+        sizes = checked_sizes(shape, known.itemsize, len(content))
         _check_text(known, content)
     array.__setstate__((1, sizes, known, bool(fortran), content))
     array.flags.writeable = False
@@ -153,7 +153,7 @@ def _from_buffer(args: Args) -> object:
     known = _known(dtype)
     if known.hasobject or not isinstance(raw, bytes | bytearray):
         raise UnreadableFileError("an array buffer without raw data")
-    sizes = _sizes(shape, known.itemsize, len(raw))
+    sizes = checked_sizes(shape, known.itemsize, len(raw))
     _check_text(known, raw)
     stored: npt.NDArray[np.generic] = np.ndarray(sizes, known, raw, order=order)
     array = stored.astype(known.newbyteorder("="), copy=False)
@@ -179,7 +179,7 @@ def _scalar(args: Args) -> object:
     if known.hasobject:
         raise UnreadableFileError("a numpy scalar of object type")
     content = _bytes(raw)
-    _sizes((), known.itemsize, len(content))
+    checked_sizes((), known.itemsize, len(content))
     _check_text(known, content)
     stored: npt.NDArray[np.generic] = np.ndarray((), known, content)
     return stored[()]
@@ -204,7 +204,9 @@ def _bytes(raw: object) -> bytes:
     return raw
 
 
-def _sizes(shape: object, itemsize: int, present: int) -> tuple[int, ...]:
+def checked_sizes(
+    shape: object, itemsize: int, present: int, unit: str = "bytes"
+) -> tuple[int, ...]:
     """Return a shape that takes exactly the bytes (or elements) that are present."""
     if not isinstance(shape, tuple) or len(shape) > _MAX_DIMENSIONS:
         raise UnreadableFileError(f"an array shape that is no tuple of {_MAX_DIMENSIONS} at most")
@@ -214,7 +216,7 @@ def _sizes(shape: object, itemsize: int, present: int) -> tuple[int, ...]:
     declared = math.prod(sizes) * itemsize
     if declared != present:
         raise UnreadableFileError(
-            f"an array of shape {sizes} takes {declared} bytes or elements, but there are {present}"
+            f"an array of shape {sizes} takes {declared} {unit}, but there are {present}"
         )
     if not declared and math.prod(size or 1 for size in sizes) > _MAX_EMPTY_EXTENT:
         raise UnreadableFileError(f"an array of shape {sizes} without any data")

@@ -11,9 +11,8 @@ import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from os import PathLike
 from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
@@ -21,6 +20,7 @@ import numpy as np
 
 from lasport.errors import RefusedFileError, UnreadableFileError
 from lasport.readers.containers import open_content
+from lasport.readers.npy import MAGIC, read_npy
 from lasport.readers.pickle_machine import load_inert
 from lasport.spec import Array
 
@@ -43,6 +43,8 @@ NUMBERED = re.compile(r"(.*?)(\d+)")
 PICKLE_MEMBER = "pkl"
 # An archive that unpacks to more than this, and to so many times its size, was made to fill memory.
 MAX_UNPACKED, MAX_GROWTH = 2**28, 100
+# What zipfile raises for damaged archives.
+ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error, OSError)
 # gzip, shuffle, fletcher32, szip, nbit, scaleoffset; and lzf, which h5py brings along.
 HDF5_FILTERS = {1, 2, 3, 4, 5, 6, 32000}
 # What h5py raises for damaged files, beside the errors of reading.
@@ -102,8 +104,8 @@ def _parse(stream: BinaryIO) -> Content:
             raise UnreadableFileError(what)
     if start.startswith(b"PK\x03\x04"):
         return _read_zip(stream)
-    if start.startswith(b"\x93NUMPY"):
-        return Content("npy file", _read_npy(stream.read()))
+    if start.startswith(MAGIC):
+        return Content("npy file", read_npy(stream.read()))
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return Content("HDF5 file", _read_hdf5(stream))
     return Content("pickle", load_inert(stream))
@@ -128,11 +130,11 @@ def _read_zip(stream: BinaryIO) -> Content:
             if PICKLE_MEMBER in archive.namelist():
                 return Content("pkl_utils archive", _read_pkl_utils(archive))
             arrays = {
-                name.removesuffix(".npy"): _read_npy(_member(archive, name))
+                name.removesuffix(".npy"): read_npy(_member(archive, name))
                 for name in archive.namelist()
                 if name.endswith(".npy")
             }
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
+    except ZIP_ERRORS as error:
         raise UnreadableFileError(f"truncated or corrupt zip archive: {error}") from error
     except RuntimeError as error:  # a password
         raise RefusedFileError(f"zip archive: {error}") from error
@@ -151,7 +153,7 @@ def _read_pkl_utils(archive: zipfile.ZipFile) -> object:
         if name not in members:
             raise UnreadableFileError(f"the archive lacks the array {str(reference)[:80]!r}")
         if name not in arrays:
-            arrays[name] = _read_npy(_member(archive, name))
+            arrays[name] = read_npy(_member(archive, name))
         return arrays[name]
 
     return load_inert(_member(archive, PICKLE_MEMBER), resolve)
@@ -169,56 +171,16 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     return content
 
 
-def _read_npy(data: bytes) -> Array:
-    """Read one array; one of objects holds a pickle, which is read inertly."""
-    stream = BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(stream)  # type: ignore[no-untyped-call]
-        read_header = _HEADERS.get(version)
-        if read_header is None:
-            raise UnreadableFileError(f"an npy file of version {version}")
-        shape, fortran, dtype = read_header(stream)
-    except (ValueError, EOFError) as error:
-        raise UnreadableFileError(f"truncated or corrupt npy data: {error}") from error
-    content = memoryview(data)[stream.tell() :]
-    if dtype.hasobject:
-        objects = load_inert(bytes(content))
-        if not isinstance(objects, np.ndarray):
-            raise UnreadableFileError("an npy file of objects without an array of them")
-        return objects
-    if dtype.kind not in "fiub":
-        raise RefusedFileError(f"an array of {dtype}; parameters are numbers")
-    # Python integers: sizes that would overflow must not pass.
-    count = 1
-    for size in shape:
-        count *= int(size)
-    if count * dtype.itemsize != len(content):
-        raise UnreadableFileError(
-            f"an array of shape {shape} takes {count * dtype.itemsize} bytes, "
-            f"but there are {len(content)}"
-        )
-    flat = np.frombuffer(content, dtype)
-    array = flat.reshape(shape, order="F" if fortran else "C")
-    array = array.astype(dtype.newbyteorder("="), copy=False)
-    array.flags.writeable = False
-    return array
-
-
-_Header: TypeAlias = "tuple[tuple[int, ...], bool, np.dtype[np.generic]]"
-_HEADERS: Mapping[tuple[int, int], Callable[[BytesIO], _Header]] = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-
-
 def _read_hdf5(stream: BinaryIO) -> dict[str, Array]:
     import h5py  # comes with keras; slow to import
 
     arrays: dict[str, Array] = {}
     left = _allowed(stream)
 
-    def keep(name: str, item: object) -> None:
+    def keep(name: str | bytes, item: object) -> None:
         nonlocal left
+        if isinstance(name, bytes):
+            raise UnreadableFileError("HDF5 data with a name that is no text")
         if isinstance(item, h5py.Dataset) and item.id.get_type().get_class() in numbers:
             left -= item.nbytes
             _require_present(name, item, left)

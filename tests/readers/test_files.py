@@ -265,3 +265,9 @@ def test_a_filter_that_is_a_plugin_is_refused(saved):
     assert data.count((32000).to_bytes(2, "little")) == 1
     with pytest.raises(RefusedFileError, match="filter 32015"):
         saved(data.replace((32000).to_bytes(2, "little"), (32015).to_bytes(2, "little")))
+
+
+def test_names_that_are_no_text_are_unreadable(saved):
+    data = hdf5(lambda archive: archive.create_dataset(b"layer\xff", data=ARRAYS[3]))
+    with pytest.raises(UnreadableFileError, match="a name that is no text"):
+        saved(data)

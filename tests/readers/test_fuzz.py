@@ -1,0 +1,69 @@
+"""A short run of the fuzzer on each format, and that it would notice."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.readers import fuzz
+
+CASES = {"pickle": 500, "archive": 1000, "hdf5": 300}
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_mutated_files_give_an_object_or_an_error_and_do_nothing(run_python, kind):
+    # In a process of its own: hooks stay, and the HDF5 library may end it.
+    root = Path(__file__).parent.parent.parent
+    run = run_python("-m", "tests.readers.fuzz", kind, "--cases", str(CASES[kind]), cwd=root)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert f"{kind}: {CASES[kind]} files" in run.stdout
+
+
+# What a reader could do wrong, and what is then found.
+WRONG = {
+    "import": (lambda path: __import__("no_such_module"), "import"),
+    "open": (lambda path: Path(os.devnull).read_bytes(), "open"),
+    "compile": (lambda path: compile("1", "x", "eval"), "compile"),
+    "eval": (lambda path: eval(compile("1", "x", "eval")), "exec"),  # noqa: S307
+    "socket": (lambda path: socket.socket().close(), r"socket.__new__"),
+    "process": (lambda path: subprocess.run(["true"], check=True), "subprocess.Popen"),
+    "system": (lambda path: os.system("true"), "os.system"),
+    "remove": (lambda path: path.unlink(), "os.remove"),
+    "pickle": (lambda path: __import__("pickle").loads(b"cos\nsystem\n."), "pickle.find_class"),
+    "error": (lambda path: json.loads("{"), "JSONDecodeError at decoder.py"),
+    "memory": (lambda path: b"a" * 2**28, "MiB"),
+}
+
+
+@pytest.fixture(scope="module")
+def guard():
+    guard = fuzz.Guard()
+    guard.install()
+    return guard
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_fuzzer_notices(guard, monkeypatch, tmp_path, name):
+    reader, expected = WRONG[name]
+    monkeypatch.setattr(fuzz, "READERS", (reader,))
+    findings = fuzz.Findings()
+    fuzz.read_all(tmp_path / "case", b"data", guard, findings)
+    assert any(expected in what for what in findings.wrong), findings.wrong
+
+
+def test_a_case_that_takes_too_long_is_noticed(guard, monkeypatch, tmp_path):
+    def spin(path: Path) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(fuzz, "READERS", (spin,))
+    monkeypatch.setattr(fuzz, "SECONDS", 0.2)
+    findings = fuzz.Findings()
+    with fuzz.time_limit():
+        fuzz.read_all(tmp_path / "case", b"data", guard, findings)
+    assert any("longer than" in what for what in findings.wrong)
