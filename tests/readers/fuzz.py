@@ -34,6 +34,7 @@ import numpy as np
 
 import lasport
 from lasport.errors import LasportError
+from lasport.readers.containers import read_bytes
 from lasport.readers.parameters import read_parameters
 from tests.python2_pickle import write_pickle
 
@@ -116,11 +117,11 @@ def pickles() -> list[bytes]:
         large = Path(folder) / "large"
         write_pickle([np.zeros(17_000, np.float32), {"a": np.ones((2, 3))}], large)
         seeds.append(large.read_bytes())
-    files = [*sorted(GOLDEN.glob("*.pkl")), DEMO]
+    files = [*sorted(GOLDEN.glob("*.pkl*")), DEMO]
     corpus = os.environ.get("LASPORT_CORPUS")
     if corpus:
         files += [p for p in sorted(Path(corpus).rglob("*")) if p.suffix in (".pkl", ".p", ".pcl")]
-    return seeds + [p.read_bytes() for p in files if p.stat().st_size < LARGEST_SEED]
+    return seeds + [data for data in map(read_bytes, files) if len(data) < LARGEST_SEED]
 
 
 def written(write: Callable[[io.BytesIO], object]) -> bytes:

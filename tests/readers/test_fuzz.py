@@ -24,6 +24,10 @@ def test_mutated_files_give_an_object_or_an_error_and_do_nothing(run_python, kin
     assert f"{kind}: {CASES[kind]} files" in run.stdout
 
 
+def test_recorded_nets_are_among_the_seeds():
+    assert sum(b"lasagne.layers" in seed for seed in fuzz.pickles()) > 100
+
+
 # What a reader could do wrong, and what is then found.
 WRONG = {
     "import": (lambda path: __import__("no_such_module"), "import"),
