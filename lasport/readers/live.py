@@ -16,7 +16,8 @@ import numpy as np
 
 from lasport.errors import UsageError
 from lasport.inert import Args, Global, Instance
-from lasport.readers.network import build_network, find_layers
+from lasport.readers.layer_graph import find_layers
+from lasport.readers.network import build_network
 from lasport.spec import Network
 
 __all__ = ["inert", "read_layers"]

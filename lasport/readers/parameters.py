@@ -17,7 +17,8 @@ import numpy as np
 from lasport.errors import UnreadableFileError
 from lasport.inert import Instance
 from lasport.readers.files import Content, read_content
-from lasport.readers.network import describe, shared_array
+from lasport.readers.layer_graph import describe
+from lasport.readers.network import shared_array
 from lasport.spec import Array
 
 __all__ = ["Order", "SavedParameters", "find_parameters", "read_parameters"]
