@@ -64,6 +64,11 @@ def test_problems(state, message):
     assert message in read(source(**{"shape": (None, 4), **state})).problem
 
 
+def test_a_dtype_is_one_of_theanos_and_not_what_numpy_makes_of_a_text():
+    for text in ("2float32", "f4", "float32,float32", ">f8"):
+        assert f"the dtype {text!r} is unknown" in read(source((None, 4), dtype=text)).problem
+
+
 def test_an_unknown_dtype_is_named():
     assert "the dtype 'float17' is unknown" in read(source((None, 4), dtype="float17")).problem
 
