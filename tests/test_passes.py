@@ -7,7 +7,7 @@ import pytest
 
 from lasport import to_keras, verify
 from lasport.layout import channels_last, lasagne_order
-from lasport.operations import Adjoint, Dense, Flatten, Input, TransposeAxes
+from lasport.operations import Adjoint, Dense, Flatten, Input, Reshape, TransposeAxes
 from lasport.passes import lower, separate_frozen
 from lasport.readers.network import build_network
 from lasport.translate import translate
@@ -94,7 +94,10 @@ def test_no_transpose_lies_between_two_operations_on_space(name, data_format):
         assert not isinstance(before[0], TransposeAxes)
         if step.output.layout == channels_last(len(step.output.shape)):
             came_back = isinstance(before[0], Adjoint) and before[0].wants == "lasagne"
-            assert came_back or all(operation.wants != "channels_last" for operation in before)
+            # A decoder's image is made in Lasagne's order, whatever its encoder did before.
+            made_anew = isinstance(before[0], Reshape)
+            spatial = any(operation.wants == "channels_last" for operation in before)
+            assert came_back or made_anew or not spatial
 
 
 @pytest.mark.parametrize("name", TRANSLATED)
