@@ -23,8 +23,8 @@ from lasport.readers.standins.parts import Constant, Initializer, nonlinearity
 from lasport.readers.standins.symbols import (
     CONFIG,
     Apply,
-    Function,
     SharedVariable,
+    Subtensor,
     Symbol,
     TensorType,
     function_named,
@@ -297,10 +297,8 @@ def _traced(function: Any, incoming: Any) -> Any:
     argument = Symbol(TensorType(CONFIG.floatX, (False,) * rank))
     result = function(argument)
     match getattr(result, "owner", None):
-        case Apply(op=Function(__qualname__="subtensor"), inputs=[only, place]) if only is argument:
-            places = place if isinstance(place, tuple) else (place,)
-            if all(isinstance(each, slice) for each in places):
-                return operator.itemgetter(places)
+        case Apply(op=Subtensor(idx_list=places), inputs=[only]) if only is argument:
+            return operator.itemgetter(tuple(places))
         case Apply(op=op, inputs=[only]) if only is argument:
             return op
     return function
