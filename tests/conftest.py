@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,6 +26,23 @@ settings.register_profile("lasport", derandomize=True, deadline=None, database=N
 settings.load_profile("lasport")
 
 HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave one case in ``keep`` of each test marked ``thinned(keep)`` to the default run.
+
+    The others are run by ``-m full``; before they are deselected, hence first.
+    """
+    places: Counter[str] = Counter()
+    for item in items:
+        mark = item.get_closest_marker("thinned")
+        if mark is not None:
+            test = item.nodeid.partition("[")[0]
+            if places[test] % mark.args[0]:
+                item.add_marker(pytest.mark.full)
+            places[test] += 1
+
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -132,6 +132,7 @@ def check_same_record(
             np.testing.assert_array_equal(actual, expected, err_msg=key)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(
     ("live", "name", "profile"),
     [(name, name, PROFILES[n % 2]) for n, name in enumerate(cases.CASES)],

@@ -12,6 +12,7 @@ NETS = sorted({mutant.net for mutant in MUTANTS.values()})
 SEEDS = (1, 2, 3, 4, 5)
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_caught_at_its_mistake(name, build_port, net_and_record, record_property):
     mutant = MUTANTS[name]
@@ -31,6 +32,7 @@ def test_a_mutant_is_caught_at_its_mistake(name, build_port, net_and_record, rec
         assert first.subject == mutant.at
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("profile", ("stock", "exact"))
 @pytest.mark.parametrize("net", NETS)
 def test_the_same_nets_unmutated_are_equal(net, profile, build_port, net_and_record):
@@ -41,6 +43,7 @@ def test_the_same_nets_unmutated_are_equal(net, profile, build_port, net_and_rec
     assert report.ok, report.to_text()
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("net", NETS)
 def test_ports_with_other_names_are_equal(net, build_port, net_and_record):
     network, record = net_and_record(net)
@@ -51,6 +54,7 @@ def test_ports_with_other_names_are_equal(net, build_port, net_and_record):
     assert not any("layers/" in comparison.subject for comparison in report.comparisons)
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("net", NETS)
 def test_no_seed_raises_a_false_alarm(net, build_port, net_and_record):
     network, _ = net_and_record(net)

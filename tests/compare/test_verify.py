@@ -119,6 +119,7 @@ TAMPERED = [
 ]
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(("name", "key"), TAMPERED)
 def test_a_record_with_one_number_changed_differs(name, key):
     case = load_case(name)

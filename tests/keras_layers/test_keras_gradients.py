@@ -151,6 +151,7 @@ def test_the_second_call_goes_back_as_tensorflow_does(case, training):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("jit", (False, True), ids=["graph", "jit"])
 @MODES
 @pytest.mark.parametrize("case", WEIGHTED)

@@ -513,6 +513,7 @@ def test_graphs_with_open_sizes_change_nothing(case, jit):
     np.testing.assert_allclose(call(inputs), layer(inputs), rtol=3e-14, atol=1e-14)
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("jit", (False, True), ids=["graph", "jit"])
 @EACH_CASE
 def test_training_mode_can_be_differentiated(case, jit):

@@ -58,6 +58,7 @@ def slopes(layer, inputs, cotangent, step=1e-6):
     return found
 
 
+@pytest.mark.thinned(3)
 @EACH_WAY
 @EACH_BORDER
 @pytest.mark.parametrize(
