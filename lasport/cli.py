@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code, see the module. Wrong usage raises SystemExit, as
         argparse does.
     """
-    arguments = _parser().parse_args(argv)
+    arguments = _parse(argv)
     try:
         with _terminable(), temporary_registrations():
             _run_registrations(arguments.register)
@@ -247,6 +247,17 @@ def _terminable() -> Iterator[None]:
 
 
 # --- the arguments
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    # Python 3.11 does not take MODEL behind an option: it has settled that there is none.
+    if len(rest) == 1 and not rest[0].startswith("-") and getattr(arguments, "model", "") is None:
+        arguments.model = Path(rest.pop())
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:

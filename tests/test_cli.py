@@ -172,6 +172,7 @@ def test_a_net_takes_the_parameters_of_another_file(net, tmp_path, capsys):
     params = ["--params", str(tmp_path / "better.npz")]
     assert main(["convert", str(net), *params, "-o", str(output)]) == 0
     assert main(["verify", str(net), str(output), *params]) == 0
+    assert main(["verify", str(net), *params, str(output)]) == 0
     assert main(["verify", str(net), str(output)]) == 1
     capsys.readouterr()
     np.savez(tmp_path / "better.npz", *values[1:])
