@@ -155,6 +155,19 @@ def test_inspect_warns_of_what_is_no_number(tmp_path, capsys):
     assert (saved["kind"], saved["order"], len(saved["arrays"])) == ("parameters", "in order", 2)
 
 
+def test_inspect_shows_a_net_that_is_not_trained(tmp_path, capsys):
+    source = (
+        "from lasagne.layers import *\ndef build(): return DenseLayer(InputLayer((None, 2)), 3)"
+    )
+    (tmp_path / "model.py").write_text(source)
+    assert main(["inspect", f"{tmp_path}/model.py:build"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"dense_1 +DenseLayer +\(None, 3\) +W \(2, 3\), b \(3,\)", printed)
+    assert "note: " in printed
+    assert "draws the values of 1 parameters at random" in printed
+    assert main(["convert", f"{tmp_path}/model.py:build", "-o", f"{tmp_path}/o.keras"]) == 2
+
+
 def test_inspect_lists_the_parameters_of_a_file_that_has_no_net(tmp_path, capsys):
     path = tmp_path / "saved.npz"
     np.savez(path, np.linspace(-1, 2, 6, dtype=np.float32).reshape(2, 3), np.array([1.0, np.nan]))

@@ -64,6 +64,7 @@ def load_script(
     python: PythonVersion | None = None,
     lasagne_version: str | None = None,
     flip_filters: bool | None = None,
+    untrained: bool = False,
     params: str | os.PathLike[str] | None = None,
     params_key: str | None = None,
     bn_stat: BatchNormStatistic = "inv_std",
@@ -82,6 +83,8 @@ def load_script(
         What the script is written for; by default Python 3 if it compiles as that.
     lasagne_version, flip_filters
         As for :func:`lasport.load`.
+    untrained : bool
+        Take zeros, and a note, for values that the script would draw at random, to look at the net.
     params : path-like, optional
         The file of parameters; needed unless the script sets all of them.
     params_key, bn_stat
@@ -113,11 +116,14 @@ def load_script(
     network = replace(read_layers(root, outputs), notes=choices.notes(), origin=None)
     if params is None:
         if drawn:
-            raise InvalidNetworkError(
+            missing = (
                 f"{path}:{function} draws the values of {len(drawn)} parameters at random "
                 f"({', '.join(drawn[:3])}{', ...' if drawn[3:] else ''}); give the file of the "
                 "trained ones (params=, --params)"
             )
+            if not untrained:
+                raise InvalidNetworkError(missing)
+            network = replace(network, notes=(*network.notes, missing))
         return network
     try:
         return bind(network, read_parameters(params, params_key), bn_stat)
