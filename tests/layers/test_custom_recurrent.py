@@ -48,6 +48,7 @@ RECORDS = (
 )
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", RECORDS)
 def test_agrees_with_lasagne(name, agreement):
     agreement(load_case(name))
