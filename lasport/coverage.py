@@ -144,16 +144,9 @@ def observe(golden: Path) -> Mapping[str, Observation]:
 def _keras_layers(calls: Calls) -> Iterator[tuple[str, str]]:
     """Yield the class of a Lasagne layer with each Keras layer that it takes."""
     kinds = {layer.name: layer.kind for layer in calls.plan.network.layers}
-    steps = {calls.results[step.output.id]: step for step in calls.plan.steps}
-    pending: list[str] = []
-    for call in calls.calls:
-        pending.append(call.layer)
-        # Of the calls that one step takes, the last one bears the step's result.
-        step = steps.get(call.name)
-        if step is not None:
-            if not isinstance(step.operation, TransposeAxes):
-                yield from ((kinds[step.layer], layer) for layer in pending)
-            pending = []
+    for step, its_calls in calls.by_step():
+        if not isinstance(step.operation, TransposeAxes):
+            yield from ((kinds[step.layer], call.layer) for call in its_calls)
 
 
 def _row(kind: str, observed: Mapping[str, Observation]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from lasport.spec import Array, Layer, Network
 from lasport.targets.keras_calls import Profile, keras_calls
 from lasport.translate import translate
 
-__all__ = ["inspect_network", "inspect_parameters"]
+__all__ = ["Extent", "extent", "inspect_network", "inspect_parameters"]
 
 
 def inspect_network(net: Network, profile: Profile) -> dict[str, object]:
@@ -33,7 +33,7 @@ def inspect_network(net: Network, profile: Profile) -> dict[str, object]:
     -------
     dict
         Ready for JSON: ``layers``, ``outputs``, ``notes``, ``refused`` (layers with class and
-        reason) and ``keras`` (calls by layer; empty if layers are refused).
+        reason) and ``keras`` (calls in order; empty if layers are refused).
     """
     owners: defaultdict[int, list[str]] = defaultdict(list)
     for layer in net.layers:
@@ -72,6 +72,30 @@ def inspect_parameters(parameters: SavedParameters) -> dict[str, object]:
     }
 
 
+class Extent(NamedTuple):
+    """The smallest and the largest number of an array, None if it has none, and what is no number.
+
+    Attributes
+    ----------
+    smallest, largest : number or None
+        Of the finite ones.
+    not_finite : int
+        How many are NaN or infinite.
+    """
+
+    smallest: np.generic | None
+    largest: np.generic | None
+    not_finite: int
+
+
+def extent(values: Array) -> Extent:
+    """Return how far the values of an array reach."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return Extent(None, None, values.size)
+    return Extent(finite.min(), finite.max(), values.size - finite.size)
+
+
 def _layer(layer: Layer, owners: Mapping[int, Sequence[str]]) -> dict[str, object]:
     return {
         "name": layer.name,
@@ -108,13 +132,13 @@ def _options(attributes: object) -> object:
 
 
 def _array(values: Array) -> dict[str, object]:
-    finite = values[np.isfinite(values)]
+    smallest, largest, not_finite = extent(values)
     return {
         "shape": list(values.shape),
         "dtype": values.dtype.name,
-        "smallest": plain(finite.min()) if finite.size else None,
-        "largest": plain(finite.max()) if finite.size else None,
-        "not_finite": int(values.size - finite.size),
+        "smallest": plain(smallest),
+        "largest": plain(largest),
+        "not_finite": not_finite,
     }
 
 

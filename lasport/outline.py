@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
+from lasport.inspection import extent
 from lasport.readers.parameters import SavedParameters
-from lasport.spec import Array, Network, format_shape
+from lasport.spec import Array, Network, columns, format_shape
 from lasport.targets.keras_calls import Call, Calls
 
 __all__ = ["outline", "outline_findings", "outline_parameters"]
@@ -49,7 +48,7 @@ def outline(calls: Calls) -> Iterator[str]:
 def outline_findings(net: Network) -> Iterator[str]:
     """Say what stands out: numbers that are none, and where layers were made, if the file tells."""
     for layer, param in net.owned_params():
-        lost = int(param.value.size - np.isfinite(param.value).sum())
+        lost = extent(param.value).not_finite
         if lost:
             name = f"{layer.name}.{param.name}"
             yield f"warning: {lost} of {param.value.size} values of {name} are not finite"
@@ -78,9 +77,7 @@ def outline_parameters(parameters: SavedParameters) -> Iterator[str]:
         (key, format_shape(value.shape), str(value.dtype), _range(value))
         for key, value in zip(parameters.keys, parameters.values, strict=True)
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    yield from columns(rows)
     total = sum(value.size for value in parameters.values)
     yield (
         f"{len(rows)} arrays with {total} values, {parameters.order}; they need their net: "
@@ -89,24 +86,16 @@ def outline_parameters(parameters: SavedParameters) -> Iterator[str]:
 
 
 def _range(values: Array) -> str:
-    """Return the smallest and the largest number, and how many are neither."""
-    finite = values[np.isfinite(values)]
-    lost = values.size - finite.size
-    extent = f"{finite.min():.6g} to {finite.max():.6g}" if finite.size else "nothing"
-    return f"{extent}, {lost} not finite" if lost else extent
+    smallest, largest, lost = extent(values)
+    text = "nothing" if smallest is None else f"{smallest:.6g} to {largest:.6g}"
+    return f"{text}, {lost} not finite" if lost else text
 
 
 def _calls_by_layer(calls: Calls) -> dict[str, list[Call]]:
     """Return the calls that each layer takes, none where it passes on what it is given."""
-    owners = {calls.results[step.output.id]: step.layer for step in calls.plan.steps}
     made: dict[str, list[Call]] = {layer.name: [] for layer in calls.plan.network.layers}
-    pending: list[Call] = []
-    for call in calls.calls:
-        pending.append(call)
-        # Of the calls that one step takes, the last one bears the step's result.
-        if call.name in owners:
-            made[owners[call.name]] += pending
-            pending = []
+    for step, its_calls in calls.by_step():
+        made[step.layer] += its_calls
     return made
 
 

@@ -17,7 +17,16 @@ from numpy.typing import NDArray
 from lasport.errors import UsageError
 from lasport.formula import Formula, compute
 
-__all__ = ["Array", "Layer", "Network", "Param", "Shape", "params_of_nets"]
+__all__ = [
+    "Array",
+    "Layer",
+    "Network",
+    "Param",
+    "Shape",
+    "columns",
+    "format_shape",
+    "params_of_nets",
+]
 
 Array = NDArray[Any]  # any dtype: floats of each width, and indices
 Shape = tuple[int | None, ...]
@@ -219,7 +228,7 @@ class Network:
             f"{len(self.layers)} layers, {len(values)} parameter arrays with {total} values, "
             f"{self.dtype}; outputs: {', '.join(self.outputs)}"
         )
-        return "\n".join([*_columns(rows), totals, *(f"note: {note}" for note in self.notes)])
+        return "\n".join([*columns(rows), totals, *(f"note: {note}" for note in self.notes)])
 
 
 def params_of_nets(nets: Mapping[str, Network]) -> dict[str, Param]:
@@ -269,7 +278,8 @@ def _describe_param(layer: Layer, param: Param, owned: Mapping[int, str]) -> str
     return f"{param.name}{same} {format_shape(param.value.shape)}"
 
 
-def _columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+def columns(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Yield a line for each row, with cells of one column below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -19,7 +19,7 @@ from lasport.errors import InvalidNetworkError
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.readers.parameters import SavedParameters
 from lasport.registry import family_of
-from lasport.spec import Array, Layer, Network, Param, Shape, format_shape
+from lasport.spec import Array, Layer, Network, Param, Shape, columns, format_shape
 
 __all__ = ["BatchNormStatistic", "bind"]
 
@@ -159,10 +159,7 @@ def _rows_of_vector(slots: Sequence[tuple[str, str, Param]], vector: Array) -> I
 def _table(wrong: Sequence[_Row], total: int) -> Iterator[str]:
     yield f"{len(wrong)} of {total} parameters do not fit:"
     rows = [("parameter", "expected", "got"), *map(_cells, wrong)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  " + "  ".join(cells).rstrip()
+    yield from (f"  {line}" for line in columns(rows))
 
 
 def _cells(row: _Row) -> tuple[str, str, str]:

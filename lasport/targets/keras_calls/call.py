@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from lasport.operations import Operation
-from lasport.plan import Plan
+from lasport.plan import Plan, Step
 from lasport.spec import Shape
 from lasport.weights import Stack, Weight
 
@@ -76,6 +76,17 @@ class Calls:
     dtype: str
     calls: tuple[Call, ...]
     results: Mapping[int, str]
+
+    def by_step(self) -> Iterator[tuple[Step, list[Call]]]:
+        """Yield each step that takes calls, with these calls."""
+        steps = {self.results[step.output.id]: step for step in self.plan.steps}
+        pending: list[Call] = []
+        for call in self.calls:
+            pending.append(call)
+            # Of the calls that one step takes, the last one bears the step's result.
+            if call.name in steps:
+                yield steps[call.name], pending
+                pending = []
 
 
 @dataclass(frozen=True)
