@@ -17,7 +17,15 @@ import numpy as np
 
 from lasport.spec import Array
 
-__all__ = ["ROUNDING_FACTOR", "STRUCTURE_BOUND", "Difference", "error_ratio", "measure"]
+__all__ = [
+    "ROUNDING_FACTOR",
+    "STRUCTURE_BOUND",
+    "Agreement",
+    "Difference",
+    "Rounding",
+    "error_ratio",
+    "measure",
+]
 
 STRUCTURE_BOUND = 1e-10
 ROUNDING_FACTOR = 8.0
@@ -33,12 +41,68 @@ class Difference:
         Of the absolute differences.
     relative : float
         The largest difference divided by the largest expected magnitude.
+    q90, q99 : float
+        What 90 % and 99 % of the absolute differences do not exceed.
+    ulp : float
+        The largest difference in units in the last place of the largest expected magnitude.
+    entry_ulp : float
+        The largest difference of an entry in units in the last place of the expected entry; a
+        small one that is left by cancellation may be far off without any mistake.
     """
 
     largest: float
     mean: float
     median: float
     relative: float
+    q90: float = 0.0
+    q99: float = 0.0
+    ulp: float = 0.0
+    entry_ulp: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """The errors of rounding behind a ratio, relative to the largest magnitude of the truth.
+
+    Attributes
+    ----------
+    port, oracle : float
+        Root mean squares of the errors against the float64 truth.
+    expected : float
+        What the oracle's error counts as at least, from the number of roundings.
+    roundings : int
+        How many of them lie on the longest way to the array.
+    """
+
+    port: float
+    oracle: float
+    expected: float
+    roundings: int
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Whether a classifier's rows have the same largest entry.
+
+    Attributes
+    ----------
+    rows : int
+        How many there are.
+    same : int
+        In how many the largest entry is at the same place.
+    ties : int
+        How many of the others are no disagreement: the truth's two entries are closer together
+        than rounding can tell apart.
+    """
+
+    rows: int
+    same: int
+    ties: int
+
+    @property
+    def fraction(self) -> float:
+        """The fraction of rows with the same class, ties left aside."""
+        return self.same / self.rows if self.rows else 1.0
 
 
 def measure(actual: Array, expected: Array) -> Difference:

@@ -6,12 +6,16 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from lasport.atomic import replacing
-from lasport.compare.metrics import Difference
+from lasport.compare.evidence import RunningStatistic, WorstLayer
+from lasport.compare.metrics import Agreement, Difference, Rounding
+from lasport.compare.provenance import Provenance
 
-__all__ = ["Comparison", "Drift", "Report"]
+__all__ = ["SCHEMA", "Comparison", "Drift", "Report"]
+
+SCHEMA = 1  # of to_dict and to_json; docs/report.md says what changes it
 
 
 @dataclass(frozen=True)
@@ -26,15 +30,22 @@ class Comparison:
     layer : str
         The Lasagne layer it belongs to.
     dtype : str
-        "float64" (structure) or "float32" (rounding).
+        "float64" (structure), or the type whose rounding is judged: "float32", "float16" or
+        "bfloat16".
     ok : bool
         Whether it agreed.
     difference : Difference or None
         ``None`` where there was nothing to subtract.
     ratio : float or None
-        In float32: the port's error in units of the oracle's.
+        Where rounding is judged: the port's error in units of the oracle's.
     problem : str or None
         What is wrong, where that is not a matter of numbers.
+    bound : float or None
+        What the relative difference (structure) or the ratio (rounding) may be.
+    rounding : Rounding or None
+        The errors behind the ratio.
+    agreement : Agreement or None
+        Of a classifier's output: in how many rows the classes are the same.
     """
 
     subject: str
@@ -44,6 +55,9 @@ class Comparison:
     difference: Difference | None = None
     ratio: float | None = None
     problem: str | None = None
+    bound: float | None = None
+    rounding: Rounding | None = None
+    agreement: Agreement | None = None
 
     def __str__(self) -> str:
         if self.problem is not None:
@@ -96,6 +110,12 @@ class Report:
         Modes, seed, bounds: what somebody needs to do it again.
     notes : tuple of str
         What the verdict does not cover.
+    provenance : Provenance or None
+        Versions, fingerprints, command and date.
+    running_statistics : tuple of RunningStatistic
+        What the running averages became, pass by pass, in float64.
+    worst_layer : WorstLayer or None
+        Histograms of the layer with the largest difference.
     """
 
     oracle: str
@@ -105,6 +125,9 @@ class Report:
     drifts: tuple[Drift, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    provenance: Provenance | None = None
+    running_statistics: tuple[RunningStatistic, ...] = ()
+    worst_layer: WorstLayer | None = None
 
     @property
     def ok(self) -> bool:
@@ -127,6 +150,12 @@ class Report:
     def __str__(self) -> str:
         return self.to_text()
 
+    def made_by(self, command: str) -> Report:
+        """Return the same report with another command for making it again."""
+        if self.provenance is None:
+            return self
+        return replace(self, provenance=replace(self.provenance, command=command))
+
     def to_text(self) -> str:
         """Return the report as lines for people."""
         verdict = "equal" if self.ok else "DIFFERENT" if self.failures else "NOT ALL COMPARED"
@@ -148,6 +177,7 @@ class Report:
     def to_dict(self) -> dict[str, object]:
         """Return everything as plain data."""
         return {
+            "schema": SCHEMA,
             "ok": self.ok,
             "oracle": self.oracle,
             "model": self.model,
@@ -159,6 +189,9 @@ class Report:
             "comparisons": [asdict(comparison) for comparison in self.comparisons],
             "drifts": [asdict(drift) for drift in self.drifts],
             "notes": list(self.notes),
+            "provenance": None if self.provenance is None else asdict(self.provenance),
+            "running_statistics": [asdict(one) for one in self.running_statistics],
+            "worst_layer": None if self.worst_layer is None else asdict(self.worst_layer),
         }
 
     def to_json(self, path: str | os.PathLike[str]) -> None:

@@ -133,6 +133,10 @@ def test_json_holds_everything(tmp_path):
         "mean": "nan",
         "median": "nan",
         "relative": "inf",
+        "q90": 0.0,
+        "q99": 0.0,
+        "ulp": 0.0,
+        "entry_ulp": 0.0,
     }
     assert read["comparisons"][3]["problem"] == "missing"
 
