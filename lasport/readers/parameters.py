@@ -1,4 +1,4 @@
-"""SavedParameters without their net: the files of ``get_all_param_values`` and its relatives.
+"""Parameters without their net: the files of ``get_all_param_values`` and its relatives.
 
 What :mod:`lasport.readers.files` found in a file is looked through for arrays of numbers that
 people saved: lists of them, dicts by the name of the parameter or of the layer, and a single
