@@ -7,7 +7,9 @@ layers that have no translation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 __all__ = [
@@ -22,6 +24,7 @@ __all__ = [
     "UnreadableFileError",
     "UnsupportedLayersError",
     "UsageError",
+    "naming",
 ]
 
 
@@ -101,3 +104,12 @@ class UnsupportedLayersError(LasportError):
         count = len(self.refusals)
         head = f"{count} layer{'s' if count != 1 else ''} cannot be translated:"
         super().__init__("\n  ".join([head, *map(str, self.refusals)]))
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the file that errors are about before their messages."""
+    try:
+        yield
+    except (UnreadableFileError, RefusedFileError, InvalidNetworkError) as error:
+        raise type(error)(f"{os.fspath(path)}: {error}") from error

@@ -11,17 +11,18 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
+from os import PathLike
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from lasport.errors import InvalidNetworkError
+from lasport.errors import InvalidNetworkError, naming
 from lasport.layers.normalization import BatchNormAttributes
-from lasport.readers.parameters import SavedParameters
+from lasport.readers.parameters import SavedParameters, read_parameters
 from lasport.registry import family_of
 from lasport.spec import Array, Layer, Network, Param, Shape, columns, format_shape
 
-__all__ = ["BatchNormStatistic", "bind"]
+__all__ = ["BatchNormStatistic", "bind", "bind_file"]
 
 BatchNormStatistic: TypeAlias = Literal["inv_std", "var"]
 
@@ -43,6 +44,31 @@ class _Row:
         if self.expected is None or self.got is None:
             return False
         return self.expected.value.shape == self.got.shape and self.got.dtype.kind == "f"
+
+
+def bind_file(
+    network: Network,
+    path: str | PathLike[str],
+    key: str | None = None,
+    bn_stat: BatchNormStatistic = "inv_std",
+) -> Network:
+    """Return a network with the parameters of a file.
+
+    Parameters
+    ----------
+    network, bn_stat
+        As for :func:`bind`.
+    path, key
+        As for :func:`~lasport.readers.parameters.read_parameters`.
+
+    Raises
+    ------
+    UnreadableFileError, RefusedFileError, InvalidNetworkError
+        Beginning with the path: if there are no parameters in the file, or they do not fit.
+    """
+    parameters = read_parameters(path, key)
+    with naming(path):
+        return bind(network, parameters, bn_stat)
 
 
 def bind(

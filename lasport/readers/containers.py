@@ -17,7 +17,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
-from lasport.errors import RefusedFileError, UnreadableFileError
+from lasport.errors import RefusedFileError, UnreadableFileError, naming
 
 __all__ = ["open_content", "read_bytes"]
 
@@ -64,10 +64,11 @@ def open_content(path: str | PathLike[str]) -> BinaryIO:
     """
     try:
         file: BinaryIO = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
-        if not file.seekable():  # a pipe
-            with file:
-                return _decompressed(path, BytesIO(file.read()))
-        return _decompressed(path, file)
+        with naming(path):
+            if not file.seekable():  # a pipe
+                with file:
+                    return _decompressed(BytesIO(file.read()))
+            return _decompressed(file)
     except OSError as error:
         raise UnreadableFileError(f"{path}: {error.strerror or error}") from error
     except ValueError as error:  # a name that no file can have
@@ -80,7 +81,7 @@ def read_bytes(path: str | PathLike[str]) -> bytes:
         return content.read()
 
 
-def _decompressed(path: str | PathLike[str], stream: BinaryIO) -> BinaryIO:
+def _decompressed(stream: BinaryIO) -> BinaryIO:
     limit = max(_ALWAYS_ALLOWED, _MAX_GROWTH * stream.seek(0, os.SEEK_END))
     for _ in range(_MAX_LAYERS):
         stream.seek(0)
@@ -94,11 +95,7 @@ def _decompressed(path: str | PathLike[str], stream: BinaryIO) -> BinaryIO:
             with stream:
                 stream = _decompress(open_stream(stream), limit)
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
-            raise UnreadableFileError(
-                f"{path}: truncated or corrupt {name} data: {error}"
-            ) from error
-        except RefusedFileError as error:
-            raise RefusedFileError(f"{path}: {error}") from error
+            raise UnreadableFileError(f"truncated or corrupt {name} data: {error}") from error
     stream.seek(0)
     return stream
 

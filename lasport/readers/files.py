@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 
 import numpy as np
 
-from lasport.errors import RefusedFileError, UnreadableFileError
+from lasport.errors import RefusedFileError, UnreadableFileError, naming
 from lasport.readers.containers import open_content
 from lasport.readers.npy import MAGIC, read_npy
 from lasport.readers.pickle_machine import load_inert
@@ -85,13 +85,11 @@ def read_content(path: str | PathLike[str]) -> Content:
     UnreadableFileError, RefusedFileError
         Beginning with the path, and saying what the file is where that shows.
     """
-    with open_content(path) as stream:
+    with open_content(path) as stream, naming(path):
         try:
             return _parse(stream)
-        except (UnreadableFileError, RefusedFileError) as error:
-            raise type(error)(f"{path}: {error}") from error
         except OSError as error:
-            raise UnreadableFileError(f"{path}: {error}") from error
+            raise UnreadableFileError(str(error)) from error
 
 
 def _parse(stream: BinaryIO) -> Content:

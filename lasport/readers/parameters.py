@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from lasport.errors import UnreadableFileError
+from lasport.errors import UnreadableFileError, naming
 from lasport.inert import Instance
 from lasport.readers.files import Content, read_content
 from lasport.readers.layer_graph import describe
@@ -75,10 +75,8 @@ def read_parameters(path: str | PathLike[str], key: str | None = None) -> SavedP
         If the file is damaged, or holds no parameters, saying what it holds.
     """
     content = read_content(path)
-    try:
+    with naming(path):
         return find_parameters(content if key is None else _member(content, key))
-    except UnreadableFileError as error:
-        raise UnreadableFileError(f"{path}: {error}") from error
 
 
 def _member(content: Content, key: str) -> Content:

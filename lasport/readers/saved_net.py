@@ -6,13 +6,12 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lasport.errors import InvalidNetworkError, RefusedFileError, UnreadableFileError
+from lasport.errors import UnreadableFileError, naming
 from lasport.inert import Global, Instance
-from lasport.readers.binding import BatchNormStatistic, bind
+from lasport.readers.binding import BatchNormStatistic, bind_file
 from lasport.readers.constructions import BUILTINS, construct
 from lasport.readers.files import read_content
 from lasport.readers.network import build_network
-from lasport.readers.parameters import read_parameters
 from lasport.spec import Network
 
 __all__ = ["load_network"]
@@ -65,19 +64,11 @@ def load_network(
         If layers and parameters contradict each other.
     """
     content = read_content(path)
-    try:
+    with naming(path):
         if content.format not in ("pickle", "pkl_utils archive"):
             raise UnreadableFileError(f"no pickled net but an {content.format}, which {PARAMETERS}")
         network = build_network(_layers(content.root), outputs, origin=Path(path))
-    except (UnreadableFileError, RefusedFileError, InvalidNetworkError) as error:
-        raise type(error)(f"{os.fspath(path)}: {error}") from error
-    if params is None:
-        return network
-    parameters = read_parameters(params, params_key)
-    try:
-        return bind(network, parameters, bn_stat)
-    except InvalidNetworkError as error:
-        raise InvalidNetworkError(f"{os.fspath(params)}: {error}") from error
+    return network if params is None else bind_file(network, params, params_key, bn_stat)
 
 
 def _layers(root: object) -> object:

@@ -24,9 +24,8 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from lasport.errors import InvalidNetworkError, LasportError, ScriptError
-from lasport.readers.binding import BatchNormStatistic, bind
+from lasport.readers.binding import BatchNormStatistic, bind_file
 from lasport.readers.live import read_layers
-from lasport.readers.parameters import read_parameters
 from lasport.readers.python2 import DIVIDE, PythonVersion, compile_script, divide
 from lasport.readers.standins.choices import NEWEST, Choices
 from lasport.readers.standins.helpers import get_all_params
@@ -125,10 +124,7 @@ def load_script(
                 raise InvalidNetworkError(missing)
             network = replace(network, notes=(*network.notes, missing))
         return network
-    try:
-        return bind(network, read_parameters(params, params_key), bn_stat)
-    except InvalidNetworkError as error:
-        raise InvalidNetworkError(f"{os.fspath(params)}: {error}") from error
+    return bind_file(network, params, params_key, bn_stat)
 
 
 def _read(path: Path) -> str:
