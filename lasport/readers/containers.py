@@ -19,7 +19,7 @@ from typing import BinaryIO, TypeAlias
 
 from lasport.errors import RefusedFileError, UnreadableFileError, naming
 
-__all__ = ["open_content", "read_bytes"]
+__all__ = ["allowed_size", "open_content", "read_bytes"]
 
 _Stream: TypeAlias = "gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile"
 
@@ -81,8 +81,15 @@ def read_bytes(path: str | PathLike[str]) -> bytes:
         return content.read()
 
 
+def allowed_size(stream: BinaryIO) -> int:
+    """Return how many bytes a file may unpack to; the stream is at its beginning afterwards."""
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    return max(_ALWAYS_ALLOWED, _MAX_GROWTH * size)
+
+
 def _decompressed(stream: BinaryIO) -> BinaryIO:
-    limit = max(_ALWAYS_ALLOWED, _MAX_GROWTH * stream.seek(0, os.SEEK_END))
+    limit = allowed_size(stream)
     for _ in range(_MAX_LAYERS):
         stream.seek(0)
         start = stream.read(max(map(len, _FORMATS)))

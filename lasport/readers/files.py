@@ -7,7 +7,6 @@ which one it is, and what it is where it is none of them.
 
 from __future__ import annotations
 
-import os
 import re
 import zipfile
 import zlib
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
 import numpy as np
 
 from lasport.errors import RefusedFileError, UnreadableFileError, naming
-from lasport.readers.containers import open_content
+from lasport.readers.containers import allowed_size, open_content
 from lasport.readers.npy import MAGIC, read_npy
 from lasport.readers.pickle_machine import load_inert
 from lasport.spec import Array
@@ -41,8 +40,6 @@ LONGEST_START = 4096
 NUMBERED = re.compile(r"(.*?)(\d+)")
 # What theano.misc.pkl_utils calls the pickle among its arrays.
 PICKLE_MEMBER = "pkl"
-# An archive that unpacks to more than this, and to so many times its size, was made to fill memory.
-MAX_UNPACKED, MAX_GROWTH = 2**28, 100
 # What zipfile raises for damaged archives.
 ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error, OSError)
 # gzip, shuffle, fletcher32, szip, nbit, scaleoffset; and lzf, which h5py brings along.
@@ -109,18 +106,11 @@ def _parse(stream: BinaryIO) -> Content:
     return Content("pickle", load_inert(stream))
 
 
-def _allowed(stream: BinaryIO) -> int:
-    """Return how many bytes a file may unpack to."""
-    size = stream.seek(0, os.SEEK_END)
-    stream.seek(0)
-    return max(MAX_UNPACKED, MAX_GROWTH * size)
-
-
 def _read_zip(stream: BinaryIO) -> Content:
     try:
         with zipfile.ZipFile(stream) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-            if unpacked > _allowed(stream):
+            if unpacked > allowed_size(stream):
                 raise RefusedFileError(
                     f"unpacks to {unpacked} bytes, which no trained network does; if you trust the "
                     "file, unpack it and pack it without compression"
@@ -173,7 +163,7 @@ def _read_hdf5(stream: BinaryIO) -> dict[str, Array]:
     import h5py  # comes with keras; slow to import
 
     arrays: dict[str, Array] = {}
-    left = _allowed(stream)
+    left = allowed_size(stream)
 
     def keep(name: str | bytes, item: object) -> None:
         nonlocal left
