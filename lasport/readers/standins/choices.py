@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from lasport.errors import UsageError
 
-__all__ = ["CHOICES", "NEWEST", "Choices"]
+__all__ = ["CHOICES", "NEWEST", "ON_GPU", "Choices"]
 
 NEWEST = "0.2.dev1"
 RELEASES = {"0.1": "2015-08-13", NEWEST: "9999-12-31"}
@@ -19,6 +19,7 @@ FORMER_DEFAULTS = (
     ("2015-08-13", ("MaxPool1DLayer", "MaxPool2DLayer", "Pool2DLayer"), "ignore_border", False),
     ("2015-11-12", ("GRULayer",), "learn_init", True),
 )
+# Modules whose layers only a GPU computes, and that Lasagne has only where there is one.
 ON_GPU = (".dnn", ".corrmm", ".cuda_convnet")
 
 

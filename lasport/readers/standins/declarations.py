@@ -51,6 +51,15 @@ def _of(base: str, required: str, **optional: object) -> tuple[str, Signature]:
 
 
 LINEAR: Mapping[str, object] = {"W": DRAWN, "b": ZERO, "nonlinearity": RECTIFY}
+BATCH_NORM: Mapping[str, object] = {
+    "axes": "auto",
+    "epsilon": 0.0001,
+    "alpha": 0.1,
+    "beta": ZERO,
+    "gamma": ONE,
+    "mean": ZERO,
+    "inv_std": ONE,
+}
 LOOP_END: Mapping[str, object] = {
     "gradient_steps": -1,
     "grad_clipping": 0,
@@ -239,17 +248,7 @@ DECLARATIONS: Mapping[str, tuple[str, Signature]] = {
     ),
     "lasagne.layers.noise.GaussianNoiseLayer": _of("Layer", "incoming", sigma=0.1),
     # normalization
-    "lasagne.layers.normalization.BatchNormLayer": _of(
-        "Layer",
-        "incoming",
-        axes="auto",
-        epsilon=0.0001,
-        alpha=0.1,
-        beta=ZERO,
-        gamma=ONE,
-        mean=ZERO,
-        inv_std=ONE,
-    ),
+    "lasagne.layers.normalization.BatchNormLayer": _of("Layer", "incoming", **BATCH_NORM),
     "lasagne.layers.normalization.LocalResponseNormalization2DLayer": _of(
         "Layer", "incoming", alpha=0.0001, k=2, beta=0.75, n=5
     ),
@@ -257,17 +256,7 @@ DECLARATIONS: Mapping[str, tuple[str, Signature]] = {
         "Layer", "incoming", axes="auto", epsilon=0.0001
     ),
     # dnn
-    "lasagne.layers.dnn.BatchNormDNNLayer": _of(
-        "BatchNormLayer",
-        "incoming",
-        axes="auto",
-        epsilon=0.0001,
-        alpha=0.1,
-        beta=ZERO,
-        gamma=ONE,
-        mean=ZERO,
-        inv_std=ONE,
-    ),
+    "lasagne.layers.dnn.BatchNormDNNLayer": _of("BatchNormLayer", "incoming", **BATCH_NORM),
     "lasagne.layers.dnn.Conv2DDNNLayer": _of(
         "BaseConvLayer",
         "incoming num_filters filter_size",

@@ -9,7 +9,7 @@ import numpy as np
 
 from lasport.errors import ScriptError
 from lasport.readers.standins.layers import LAYERS, Layer, MergeLayer
-from lasport.readers.standins.parts import nonlinearity
+from lasport.readers.standins.parts import or_linear
 from lasport.readers.standins.symbols import CONFIG, SharedVariable, Symbol
 from lasport.spec import Array, Shape
 
@@ -115,7 +115,7 @@ def _take_nonlinearity(layer: Layer) -> object:
     """Take the nonlinearity off a layer, leaving it linear."""
     function = getattr(layer, "nonlinearity", None)
     if function is not None:
-        layer.nonlinearity = nonlinearity("linear")  # type: ignore[attr-defined]
+        layer.nonlinearity = or_linear(None)  # type: ignore[attr-defined]
     return function
 
 

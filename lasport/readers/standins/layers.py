@@ -19,15 +19,14 @@ from lasport.errors import ScriptError
 from lasport.readers.live import inert, read_layers
 from lasport.readers.standins.choices import CHOICES
 from lasport.readers.standins.declarations import DECLARATIONS, Gate
-from lasport.readers.standins.parts import Constant, Initializer, nonlinearity
+from lasport.readers.standins.parts import Constant, Initializer, as_tuple, or_linear
 from lasport.readers.standins.symbols import (
-    CONFIG,
     Apply,
     SharedVariable,
     Subtensor,
     Symbol,
-    TensorType,
     function_named,
+    new_tensor,
     shared_variables,
 )
 from lasport.registry import Family, family_of
@@ -73,7 +72,7 @@ class Layer:
 
     def get_output_for(self, *args: Any, **kwargs: Any) -> Symbol:
         """Return a variable that stands for the layer's output."""
-        return Symbol(TensorType(CONFIG.floatX, (False,) * len(self.output_shape)))
+        return new_tensor(len(self.output_shape))
 
     def get_params(self, unwrap_shared: bool = True, **tags: bool) -> list[Symbol]:
         """Return the layer's parameters that have, or have not, the tags."""
@@ -189,8 +188,8 @@ def _resolve(kind: str, arguments: Arguments, rank: int) -> None:
     """Replace what a constructor replaces: None, and names for axes."""
     if arguments.get("stride", ...) is None:
         arguments["stride"] = arguments["pool_size"]
-    if arguments.get("nonlinearity", ...) is None:
-        arguments["nonlinearity"] = nonlinearity("linear")
+    if "nonlinearity" in arguments:
+        arguments["nonlinearity"] = or_linear(arguments["nonlinearity"])
     if arguments.get("convolution", ...) is None:
         arguments["convolution"] = function_named("theano.tensor.nnet.conv3d")
     for name in ("pad", "crop"):
@@ -244,9 +243,8 @@ def _build_input(layer: Layer, family: Family, arguments: Arguments, options: Ar
     layer._begin(arguments["name"])
     layer.shape = tuple(arguments["shape"])  # type: ignore[attr-defined]
     variable = arguments["input_var"]
-    if variable is None:
-        variable = Symbol(TensorType(CONFIG.floatX, (False,) * len(arguments["shape"])))
-    layer.input_var = variable  # type: ignore[attr-defined]
+    rank = len(arguments["shape"])
+    layer.input_var = new_tensor(rank) if variable is None else variable  # type: ignore[attr-defined]
 
 
 def _build_inverse(layer: Layer, family: Family, arguments: Arguments, options: Arguments) -> None:
@@ -276,10 +274,7 @@ def _build_transformer(
     layer: Layer, family: Family, arguments: Arguments, options: Arguments
 ) -> None:
     arguments["incomings"] = [arguments.pop("incoming"), arguments.pop("localization_network")]
-    factor = arguments["downsample_factor"]
-    arguments["downsample_factor"] = (
-        tuple(factor) if isinstance(factor, (list, tuple)) else (factor, factor)
-    )
+    arguments["downsample_factor"] = as_tuple(arguments["downsample_factor"], 2)
     if arguments.get("precompute_grid", ...) == "auto":
         _, shape = _source(arguments["incomings"][0])
         arguments["precompute_grid"] = None not in shape[2:]
@@ -293,8 +288,7 @@ def _traced(function: Any, incoming: Any) -> Any:
     """
     if not isinstance(function, FunctionType):
         return function
-    rank = len(_source(incoming)[1])
-    argument = Symbol(TensorType(CONFIG.floatX, (False,) * rank))
+    argument = new_tensor(len(_source(incoming)[1]))
     result = function(argument)
     match getattr(result, "owner", None):
         case Apply(op=Subtensor(idx_list=places), inputs=[only]) if only is argument:
@@ -340,14 +334,11 @@ GATES: Mapping[str, Mapping[str, str]] = {
 
 def _build_gated(layer: Layer, family: Family, arguments: Arguments, options: Arguments) -> None:
     _join_states(layer, arguments, options)
-    if arguments.get("nonlinearity", ...) is None:
-        arguments["nonlinearity"] = nonlinearity("linear")
+    if "nonlinearity" in arguments:  # a GRU has none
+        arguments["nonlinearity"] = or_linear(arguments["nonlinearity"])
     for gate, suffix in GATES[layer.kind.rpartition(".")[2]].items():
         given: Gate = arguments.pop(gate)
-        function = given.nonlinearity
-        arguments[f"nonlinearity_{suffix}"] = (
-            nonlinearity("linear") if function is None else function
-        )
+        arguments[f"nonlinearity_{suffix}"] = or_linear(given.nonlinearity)
         arguments[f"W_in_to_{gate}"] = given.W_in
         arguments[f"W_hid_to_{gate}"] = given.W_hid
         arguments[f"b_{gate}"] = given.b
@@ -389,8 +380,7 @@ def _build_recurrent(
 
 def _build_custom(layer: Layer, family: Family, arguments: Arguments, options: Arguments) -> None:
     _join_states(layer, arguments, options)
-    if arguments["nonlinearity"] is None:
-        arguments["nonlinearity"] = nonlinearity("linear")
+    arguments["nonlinearity"] = or_linear(arguments["nonlinearity"])
     state = arguments.pop("hid_init")
     for name, value in arguments.items():
         setattr(layer, name, value)

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from lasport.errors import ScriptError
-from lasport.readers.standins.choices import CHOICES, Choices
+from lasport.readers.standins.choices import CHOICES, ON_GPU, Choices
 from lasport.readers.standins.declarations import DECLARATIONS
 from lasport.readers.standins.helpers import ALIASES, HELPERS
 from lasport.readers.standins.layers import LAYERS
@@ -57,11 +57,9 @@ LAYER_MODULES = {
 }
 EVERYTHING = {**LAYERS, **{alias: LAYERS[of] for alias, of in ALIASES.items()}, **HELPERS}
 # Only to be had from the modules that need a GPU, which scripts try and do without.
-ON_GPU = {
-    name
-    for name, value in EVERYTHING.items()
-    if value.__module__.endswith((".dnn", ".corrmm", ".cuda_convnet"))
-} | {"batch_norm_dnn"}
+OWN_MODULE = {name for name, value in EVERYTHING.items() if value.__module__.endswith(ON_GPU)} | {
+    "batch_norm_dnn"
+}
 GPU_QUESTIONS = {"dnn_enabled": lambda: True, "gpu_enabled": lambda: True}
 
 
@@ -193,7 +191,7 @@ def _lasagne(name: str) -> ModuleType | None:
     modules: Mapping[str, Mapping[str, Any]] = {
         "lasagne": {"__version__": CHOICES.get().release},
         "lasagne.init": INIT,
-        "lasagne.layers": {n: v for n, v in EVERYTHING.items() if n not in ON_GPU},
+        "lasagne.layers": {n: v for n, v in EVERYTHING.items() if n not in OWN_MODULE},
         "lasagne.nonlinearities": NONLINEARITIES,
         "lasagne.random": {"get_rng": lambda: None, "set_rng": lambda rng: None},
         "lasagne.utils": UTILS,

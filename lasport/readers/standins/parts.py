@@ -7,7 +7,16 @@ import numpy as np
 from lasport.readers.standins.symbols import CONFIG, Function, Symbol, shared
 from lasport.spec import Array
 
-__all__ = ["INIT", "NONLINEARITIES", "UTILS", "Constant", "Initializer", "nonlinearity"]
+__all__ = [
+    "INIT",
+    "NONLINEARITIES",
+    "UTILS",
+    "Constant",
+    "Initializer",
+    "as_tuple",
+    "nonlinearity",
+    "or_linear",
+]
 
 
 class Initializer:
@@ -97,6 +106,14 @@ def nonlinearity(name: str) -> Function:
     return Function(f"lasagne.nonlinearities.{name}")
 
 
+LINEAR = nonlinearity("linear")
+
+
+def or_linear(function: object) -> object:
+    """Return a layer's nonlinearity, for which None says linear."""
+    return LINEAR if function is None else function
+
+
 # The constants of selu are those of Klambauer et al. 2017, https://arxiv.org/abs/1706.02515.
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
@@ -108,7 +125,7 @@ NONLINEARITIES: dict[str, object] = {
     "leaky_rectify": LeakyRectify(),
     "very_leaky_rectify": LeakyRectify(1 / 3),
     "selu": SELU(scale=SELU_SCALE, scale_neg=SELU_ALPHA),
-    "identity": nonlinearity("linear"),
+    "identity": LINEAR,
     **{
         name: nonlinearity(name)
         for name in ("linear", "rectify", "tanh", "sigmoid", "softmax", "softplus", "elu")

@@ -19,6 +19,7 @@ __all__ = [
     "Symbol",
     "function_named",
     "make_tensor",
+    "new_tensor",
     "shared",
     "shared_variables",
 ]
@@ -306,6 +307,11 @@ PREFIXES = {
 }  # fmt: skip
 
 
+def new_tensor(ndim: int, dtype: str | None = None, name: str | None = None) -> Symbol:
+    """Return a variable of so many axes, of floats by default."""
+    return Symbol(TensorType(dtype or CONFIG.floatX, (False,) * ndim), name=name)
+
+
 def make_tensor(constructor: str) -> Callable[..., Symbol] | None:
     """Return what ``theano.tensor`` calls so, if that makes variables: matrix, ftensor4, ..."""
     for prefix, dtype in PREFIXES.items():
@@ -315,7 +321,7 @@ def make_tensor(constructor: str) -> Callable[..., Symbol] | None:
             def make(
                 name: str | None = None, dtype: str | None = dtype, ndim: int = ndim
             ) -> Symbol:
-                return Symbol(TensorType(dtype or CONFIG.floatX, (False,) * ndim), name=name)
+                return new_tensor(ndim, dtype, name)
 
             return make
     return None
