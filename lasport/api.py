@@ -37,11 +37,12 @@ def load(
     python: PythonVersion | None = None,
     lasagne_version: str | None = None,
     flip_filters: bool | None = None,
+    untrained: bool = False,
 ) -> Network:
     """Read a network that somebody saved.
 
-    Nothing that the file names is imported or called, so untrusted files are
-    safe to read.
+    Nothing that a saved file names is imported or called, so untrusted files
+    are safe to read. A build script is code, and runs.
 
     Parameters
     ----------
@@ -76,6 +77,9 @@ def load(
     flip_filters : bool, optional
         Of convolutions in a script that only a GPU computes and that do not
         say; by default they do not flip, and a note says so.
+    untrained : bool
+        Whether a script may leave parameters without values, to look at the
+        net: they are zeros, and a note says so. By default it is refused.
 
     Returns
     -------
@@ -102,6 +106,7 @@ def load(
             python=python,
             lasagne_version=lasagne_version,
             flip_filters=flip_filters,
+            untrained=untrained,
             params=params,
             params_key=params_key,
             bn_stat=bn_stat,

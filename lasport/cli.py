@@ -30,7 +30,6 @@ from lasport.passes import DataFormat, lower
 from lasport.readers.binding import BatchNormStatistic
 from lasport.readers.parameters import read_parameters
 from lasport.readers.python2 import PythonVersion
-from lasport.readers.script import is_script, load_script
 from lasport.spec import Network
 from lasport.targets.keras_calls import PROFILES, keras_calls
 from lasport.terminal import Progress, show, startup_silenced, status_line
@@ -195,29 +194,17 @@ def _load_translatable(arguments: argparse.Namespace, progress: Progress) -> Net
 
 
 def _load(arguments: argparse.Namespace, *, untrained: bool = False) -> Network:
-    of_scripts = {
-        "kwargs": arguments.kwargs,
-        "python": arguments.python,
-        "lasagne_version": arguments.lasagne_version,
-        "flip_filters": {"yes": True, "no": False, None: None}[arguments.flip_filters],
-    }
-    if untrained and is_script(arguments.file):
-        return load_script(
-            arguments.file,
-            arguments.outputs,
-            params=arguments.params,
-            params_key=arguments.params_key,
-            bn_stat=arguments.bn_stat,
-            untrained=True,
-            **of_scripts,
-        )
     return load(
         arguments.file,
         outputs=arguments.outputs,
         params=arguments.params,
         params_key=arguments.params_key,
         bn_stat=arguments.bn_stat,
-        **of_scripts,
+        kwargs=arguments.kwargs,
+        python=arguments.python,
+        lasagne_version=arguments.lasagne_version,
+        flip_filters={"yes": True, "no": False, None: None}[arguments.flip_filters],
+        untrained=untrained,
     )
 
 

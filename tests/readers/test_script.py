@@ -83,6 +83,9 @@ def test_a_script_and_its_parameters_make_a_net(script, saved):
 def test_values_that_would_be_random_are_asked_for(script):
     with pytest.raises(InvalidNetworkError, match=r"1 parameters at random \(dense\.W\); give the"):
         lasport.load(script(SMALL))
+    net = lasport.load(script(SMALL), untrained=True)
+    assert [value.shape for value in net.param_values()] == [(3, 4), (4,)]
+    assert "give the file of the trained ones" in net.notes[0]
 
 
 def test_a_script_may_set_its_parameters_itself(script, saved):
