@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, get_args
 from lasport import __version__, demo
 from lasport.api import load, to_keras, verify
 from lasport.atomic import require_writable
+from lasport.compare.table import show_report
 from lasport.errors import LasportError, UnreadableFileError, UnsupportedLayersError, UsageError
 from lasport.inspection import inspect_network, inspect_parameters
 from lasport.oracles.record import Mode
@@ -144,10 +145,11 @@ def _convert(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     if arguments.model is not None and arguments.profile is not None:
         raise UsageError("--profile says which model to make; leave it out where MODEL is given")
-    if arguments.json is not None:
-        record = arguments.oracle.partition(":")[2]
-        given = (arguments.file, arguments.params, arguments.model, record)
-        require_writable(arguments.json, [path for path in given if path])
+    record = arguments.oracle.partition(":")[2]
+    given = (arguments.file, arguments.params, arguments.model, record)
+    for output in (arguments.json, arguments.html):
+        if output is not None:
+            require_writable(output, [path for path in given if path])
     with status_line(sys.stderr) as progress:
         net = _load_translatable(arguments, progress)
         _start_keras(progress)
@@ -165,7 +167,9 @@ def _verify(arguments: argparse.Namespace) -> int:
         )
     if arguments.json is not None:
         report.to_json(arguments.json)
-    show(str(report), sys.stdout)
+    if arguments.html is not None:
+        report.to_html(arguments.html)
+    show_report(report, sys.stdout)
     return EQUAL if report else DIFFERENT
 
 
@@ -419,6 +423,9 @@ def _add_verify_options(command: argparse.ArgumentParser) -> None:
         help="leave layers and running averages out, for a port whose layers have other names",
     )
     command.add_argument("--json", type=Path, metavar="PATH", help="write the report here too")
+    command.add_argument(
+        "--html", type=Path, metavar="PATH", help="write it as a page with drawings, for a browser"
+    )
 
 
 def _oracle(text: str) -> str:

@@ -10,9 +10,34 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-__all__ = ["Progress", "show", "startup_silenced", "status_line"]
+__all__ = ["Progress", "harmless", "show", "startup_silenced", "status_line"]
 
 Progress = Callable[[str], None]
+
+
+def harmless(text: str, encoding: str = "utf-8") -> str:
+    r"""Return a text with escapes for all characters that nobody sees, or that cannot be encoded.
+
+    Parameters
+    ----------
+    text : str
+        Of unknown origin. Its line ends stay.
+    encoding : str
+        Of where it will be shown.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> harmless("lab.Layer\x1b[2J")
+    'lab.Layer\\x1b[2J'
+    """
+    seen = "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+    return seen.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def show(text: str, stream: TextIO) -> None:
@@ -31,11 +56,7 @@ def show(text: str, stream: TextIO) -> None:
     >>> show("lab.Layer\x1b[2J", sys.stdout)
     lab.Layer\x1b[2J
     """
-    harmless = "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
-    )
-    encoding = stream.encoding or "utf-8"
-    print(harmless.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+    print(harmless(text, stream.encoding or "utf-8"), file=stream)
 
 
 @contextmanager

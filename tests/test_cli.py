@@ -268,6 +268,17 @@ def test_json_holds_what_was_asked_for(net, tmp_path):
     assert passes == {"2", "3"}
 
 
+def test_html_is_written_beside_json(net, tmp_path, capsys):
+    page = tmp_path / "report.html"
+    argv = [str(net), "--modes", "inference", "--html", str(page)]
+    report = report_of(argv, tmp_path / "report.json")
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>")
+    for comparison in report["comparisons"]:
+        assert comparison["layer"] in text
+    assert "The training mode was not compared." in text
+
+
 @pytest.mark.parametrize("name", ("net_digits", "net_two_inputs_two_outputs", "net_vgg_block"))
 def test_recorded_nets_agree_with_real_lasagne(name, golden, capsys):
     record = golden / f"{name}.npz.bz2"
@@ -341,6 +352,8 @@ ERRORS = {
     "a directory": ("convert net.pkl -o folder.keras", 2, "folder.keras: .* no regular file"),
     "dtype": ("convert net.pkl -o o.keras --dtype float7", 2, "dtype 'float7'"),
     "no report": ("verify net.pkl --json no/r.json", 2, "no/r.json: there is no directory"),
+    "no page": ("verify net.pkl --html no/r.html", 2, "no/r.html: there is no directory"),
+    "page on net": ("verify net.pkl --html net.pkl", 2, "net.pkl: is the input itself"),
     "report on net": ("verify net.pkl --json net.pkl", 2, "net.pkl: is the input itself"),
     "report on model": (
         "verify net.pkl model.keras --json ./model.keras",

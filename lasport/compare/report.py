@@ -13,7 +13,7 @@ from lasport.compare.evidence import RunningStatistic, WorstLayer
 from lasport.compare.metrics import Agreement, Difference, Rounding
 from lasport.compare.provenance import Provenance
 
-__all__ = ["SCHEMA", "Comparison", "Drift", "Report"]
+__all__ = ["SCHEMA", "Comparison", "Drift", "Group", "Report"]
 
 SCHEMA = 1  # of to_dict and to_json; docs/report.md says what changes it
 
@@ -59,6 +59,17 @@ class Comparison:
     rounding: Rounding | None = None
     agreement: Agreement | None = None
 
+    @property
+    def place(self) -> str:
+        """The subject without what it is of; names of layers may have slashes themselves."""
+        place, _, _ = self.subject.rpartition(f"/{self.layer}")
+        return place
+
+    @property
+    def name(self) -> str:
+        """The rest of the subject: a layer, or a layer's parameter."""
+        return self.subject.removeprefix(f"{self.place}/")
+
     def __str__(self) -> str:
         if self.problem is not None:
             return f"{self.subject} [{self.dtype}]: {self.problem}"
@@ -68,6 +79,38 @@ class Comparison:
             f"largest {self.difference.largest:.2g}, median {self.difference.median:.2g}"
         )
         return text if self.ratio is None else f"{text}, {self.ratio:.2g} times the oracle's error"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Comparisons of one kind.
+
+    Attributes
+    ----------
+    place : str
+        What their subjects have in common, such as ``"training/layers"``.
+    dtype : str
+        See :class:`Comparison`.
+    members : tuple of Comparison
+        In the order of the net.
+    """
+
+    place: str
+    dtype: str
+    members: tuple[Comparison, ...]
+
+    @property
+    def agreed(self) -> int:
+        """How many agreed."""
+        return sum(member.ok for member in self.members)
+
+    @property
+    def worst(self) -> Comparison:
+        """The one that is the furthest off."""
+        return max(self.members, key=_badness)
+
+    def __str__(self) -> str:
+        return f"{self.place} [{self.dtype}]"
 
 
 @dataclass(frozen=True)
@@ -144,6 +187,32 @@ class Report:
         """The first comparison, in the order of the net, that did not agree."""
         return next(iter(self.failures), None)
 
+    @property
+    def verdict(self) -> str:
+        """Equal, DIFFERENT, or NOT ALL COMPARED where nothing that was compared differs."""
+        return "equal" if self.ok else "DIFFERENT" if self.failures else "NOT ALL COMPARED"
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The comparisons by kind, each kind where it comes first."""
+        groups: dict[tuple[str, str], list[Comparison]] = {}
+        for comparison in self.comparisons:
+            groups.setdefault((comparison.place, comparison.dtype), []).append(comparison)
+        return tuple(Group(*kind, tuple(members)) for kind, members in groups.items())
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What there is to say besides how many arrays agreed."""
+        said = [f"not compared: {problem}" for problem in self.problems]
+        if self.first_divergence is not None:
+            said.append(f"first divergence: {self.first_divergence}")
+        said.extend(f"note: {note}" for note in self.notes)
+        most = max((drift.passes for drift in self.drifts), default=0)
+        said.extend(f"further training: {d}" for d in self.drifts if d.passes == most)
+        if self.drifts:
+            said.append("(stock batch norm averages the variance; profile 'exact' keeps equal)")
+        return tuple(said)
+
     def __bool__(self) -> bool:
         return self.ok
 
@@ -158,21 +227,11 @@ class Report:
 
     def to_text(self) -> str:
         """Return the report as lines for people."""
-        verdict = "equal" if self.ok else "DIFFERENT" if self.failures else "NOT ALL COMPARED"
-        lines = [f"{self.model} against {self.oracle}: {verdict}"]
-        for group, members in self._groups().items():
-            worst = max(members, key=_badness)
-            agreed = sum(member.ok for member in members)
-            lines.append(f"  {group}: {agreed} of {len(members)} agree; worst: {worst}")
-        lines.extend(f"  not compared: {problem}" for problem in self.problems)
-        if self.first_divergence is not None:
-            lines.append(f"  first divergence: {self.first_divergence}")
-        lines.extend(f"  note: {note}" for note in self.notes)
-        most = max((drift.passes for drift in self.drifts), default=0)
-        lines.extend(f"  further training: {d}" for d in self.drifts if d.passes == most)
-        if self.drifts:
-            lines.append("  (stock batch norm averages the variance; profile 'exact' keeps equal)")
-        return "\n".join(lines)
+        lines = [f"{self.model} against {self.oracle}: {self.verdict}"]
+        for group in self.groups:
+            count = f"{group.agreed} of {len(group.members)} agree"
+            lines.append(f"  {group}: {count}; worst: {group.worst}")
+        return "\n".join([*lines, *(f"  {remark}" for remark in self.remarks)])
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as plain data."""
@@ -194,6 +253,19 @@ class Report:
             "worst_layer": None if self.worst_layer is None else asdict(self.worst_layer),
         }
 
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write the report as one HTML file, with drawings, that needs nothing else.
+
+        Parameters
+        ----------
+        path : path-like
+            Replaced if it exists; an interrupted run leaves the old file or none.
+        """
+        from lasport.compare.html import page
+
+        with replacing(path) as partial:
+            partial.write_text(page(self), encoding="utf-8")
+
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the report as JSON; an interrupted run leaves the old file or none.
 
@@ -205,13 +277,6 @@ class Report:
         text = json.dumps(_finite(self.to_dict()), indent=1, allow_nan=False)
         with replacing(path) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
-
-    def _groups(self) -> dict[str, list[Comparison]]:
-        groups: dict[str, list[Comparison]] = {}
-        for comparison in self.comparisons:
-            group = f"{comparison.subject.rpartition('/')[0]} [{comparison.dtype}]"
-            groups.setdefault(group, []).append(comparison)
-        return groups
 
 
 def _badness(comparison: Comparison) -> tuple[bool, float]:

@@ -1,0 +1,84 @@
+"""How reports speak of errors, of what was compared and of what was not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lasport.compare.report import Comparison, Report
+
+__all__ = ["bound_text", "error_size", "error_text", "gaps", "meaning"]
+
+# What the subjects are, by what stands behind the mode.
+PLACES = {
+    "layers": "outputs of every layer, in one pass through the net",
+    "single": "outputs of every layer by itself, fed what the original fed it",
+    "outputs": "the net's outputs",
+    "params": "the parameters",
+    "grads": "gradients",
+    "outputs-after": "outputs after training passes",
+    "shorter-layers": "outputs of every layer, for inputs one shorter",
+    "shorter-outputs": "the net's outputs, for inputs one shorter",
+    "model": "the model itself; the other rows are about copies of it",
+    "reference": "the record against the numpy reference",
+}
+
+
+def error_size(comparison: Comparison) -> float:
+    """Return an error in units of rounding; infinity where there is no number.
+
+    Where rounding is judged, of the original's own rounding error; in float64
+    of the last place of the largest entry.
+    """
+    if comparison.difference is None:
+        return math.inf
+    return comparison.difference.ulp if comparison.ratio is None else comparison.ratio
+
+
+def error_text(comparison: Comparison) -> str:
+    """Return an error as it is judged, or what kept it from being a number.
+
+    In float64 the relative difference, and in narrower types how many times the
+    original's own rounding error it is.
+    """
+    if comparison.difference is None:
+        return comparison.problem or "not compared"
+    if comparison.ratio is not None:
+        return f"{comparison.ratio:.2g} times"
+    return f"{comparison.difference.relative:.2g}, {comparison.difference.ulp:.2g} ulp"
+
+
+def bound_text(comparison: Comparison) -> str:
+    """Return what an error may be."""
+    if comparison.bound is None:
+        return ""
+    return f"{comparison.bound:g}{'' if comparison.ratio is None else ' times'}"
+
+
+def meaning(place: str) -> str:
+    """Return in words what a group of comparisons is about.
+
+    Examples
+    --------
+    >>> meaning("training/params/5")
+    'the parameters after 5 training passes, training mode'
+    """
+    mode, _, rest = place.partition("/")
+    name, _, passes = rest.partition("/")
+    after = f" after {passes} training pass{'es' * (passes != '1')}" if passes.isdecimal() else ""
+    return f"{PLACES.get(name, name)}{after}, {mode} mode"
+
+
+def gaps(report: Report) -> Iterator[str]:
+    """Yield what a report says nothing about, without that being a failure."""
+    subjects = [comparison.subject for comparison in report.comparisons]
+    for mode in ("inference", "training"):
+        if not any(subject.startswith(mode) for subject in subjects):
+            yield f"The {mode} mode was not compared."
+    if not any("/layers/" in subject for subject in subjects):
+        yield "Of the layers, only those that give the net's outputs were compared."
+    if not any("/grads/" in subject for subject in subjects):
+        yield "Gradients were not compared."
+    yield "Optimizers, losses and regularizers are outside of every report."
