@@ -17,6 +17,7 @@ from lasport.api import (
     verify,
 )
 from lasport.errors import LasportError, UnsupportedLayersError
+from lasport.version import __version__
 
 if TYPE_CHECKING:
     from lasport.own_layers import KerasLayer, SavedLayer, register, temporary_registrations
@@ -36,8 +37,6 @@ __all__ = [
     "to_keras",
     "verify",
 ]
-
-__version__ = "0.1.0.dev0"
 
 # Registering needs all families, which take longer to import than everything else here.
 _OWN_LAYERS = ("KerasLayer", "SavedLayer", "register", "temporary_registrations")

@@ -326,6 +326,12 @@ def verify(
     """
     from lasport.compare.verify import verify_port
 
+    given = repr(oracle) if isinstance(oracle, str) else "record"
+    command = (
+        f"lasport.verify(net, {'None' if model is None else 'model'}, {given}, {tuple(modes)}, "
+        f"profile={profile!r}, passes={tuple(passes)}, seed={seed}, "
+        f"outputs_only={outputs_only}, data_format={data_format!r})"
+    )
     if model is None:
         model = to_keras(net, profile=profile)
     from lasport.targets.keras_port import KerasPort
@@ -342,6 +348,7 @@ def verify(
         modes=modes,
         passes=passes,
         outputs_only=outputs_only,
+        command=command,
         progress=progress,
     )
     return replace(report, notes=(*net.notes, *report.notes))

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import signal
 import sys
 import threading
@@ -164,7 +165,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             outputs_only=arguments.outputs_only,
             data_format=arguments.data_format,
             progress=progress,
-        )
+        ).made_by(arguments.command)
     if arguments.json is not None:
         report.to_json(arguments.json)
     if arguments.html is not None:
@@ -262,6 +263,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         arguments.model = Path(rest.pop())
     if rest:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.command = shlex.join(["lasport", *(sys.argv[1:] if argv is None else argv)])
     return arguments
 
 

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lasport.compare.metrics import ROUNDING_FACTOR, STRUCTURE_BOUND, error_ratio, measure
+from lasport.compare.metrics import (
+    ROUNDING_FACTOR,
+    STRUCTURE_BOUND,
+    class_agreement,
+    measure,
+    rounding_error,
+)
 from lasport.compare.report import Comparison
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.oracles.record import Mode
@@ -23,6 +29,8 @@ def judge(
     truth: Array,
     oracle: Array,
     terms: int = 1,
+    *,
+    classes: bool = False,
 ) -> Comparison:
     """Compare one array.
 
@@ -38,6 +46,9 @@ def judge(
         The oracle's result in float32; looked at in float32 only.
     terms : int
         How many terms the longest sum on the way to it has.
+    classes : bool
+        Whether it is an output, which may be a classifier's: (batch, classes). Then the largest
+        entries of each row have to be at the same place too.
 
     Returns
     -------
@@ -53,12 +64,26 @@ def judge(
         problem = "the original gives nothing but NaN and infinity, which is no evidence"
     if actual is None or problem is not None:
         return Comparison(subject, layer, dtype, ok=False, problem=problem)
-    difference = measure(actual, truth)
-    if dtype == "float64":
-        ok = difference.relative <= STRUCTURE_BOUND
-        return Comparison(subject, layer, dtype, ok, difference)
-    ratio = error_ratio(actual, oracle, truth, terms)
-    return Comparison(subject, layer, dtype, ratio <= ROUNDING_FACTOR, difference, ratio)
+    difference = measure(actual, truth, dtype)
+    rounding, bound = None, STRUCTURE_BOUND
+    figure, allowed = difference.relative, STRUCTURE_BOUND
+    if dtype != "float64":
+        rounding, bound = rounding_error(actual, oracle, truth, terms, dtype), ROUNDING_FACTOR
+        figure, allowed = rounding.ratio, bound * max(rounding.oracle, rounding.expected)
+    agreement = None
+    if classes and truth.ndim == 2 and truth.shape[1] > 1:
+        agreement = class_agreement(actual, truth, allowed)
+    return Comparison(
+        subject,
+        layer,
+        dtype,
+        figure <= bound and (agreement is None or not agreement.others),
+        difference,
+        None if rounding is None else rounding.ratio,
+        bound=bound,
+        rounding=rounding,
+        agreement=agreement,
+    )
 
 
 def longest_sums(network: Network, outputs: Sequence[Array], mode: Mode) -> dict[str, int]:

@@ -23,12 +23,23 @@ __all__ = [
     "Agreement",
     "Difference",
     "Rounding",
+    "class_agreement",
     "error_ratio",
     "measure",
+    "rounding_error",
+    "unit_in_last_place",
 ]
 
 STRUCTURE_BOUND = 1e-10
 ROUNDING_FACTOR = 8.0
+
+# Of each float type the binary digits of its significand and its smallest normal exponent.
+FLOAT_TYPES = {
+    "float64": (53, -1022),
+    "float32": (24, -126),
+    "float16": (11, -14),
+    "bfloat16": (8, -126),
+}
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,11 @@ class Rounding:
     expected: float
     roundings: int
 
+    @property
+    def ratio(self) -> float:
+        """The port's error in units of the oracle's; 0 where the port is exact."""
+        return self.port / max(self.oracle, self.expected) if self.port else 0.0
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -91,8 +107,8 @@ class Agreement:
     same : int
         In how many the largest entry is at the same place.
     ties : int
-        How many of the others are no disagreement: the truth's two entries are closer together
-        than rounding can tell apart.
+        In how many of the others the truth's two entries are closer together than rounding can
+        tell apart, which is no disagreement.
     """
 
     rows: int
@@ -100,12 +116,12 @@ class Agreement:
     ties: int
 
     @property
-    def fraction(self) -> float:
-        """The fraction of rows with the same class, ties left aside."""
-        return self.same / self.rows if self.rows else 1.0
+    def others(self) -> int:
+        """In how many rows the class is another one, and no tie."""
+        return self.rows - self.same - self.ties
 
 
-def measure(actual: Array, expected: Array) -> Difference:
+def measure(actual: Array, expected: Array, dtype: str = "float64") -> Difference:
     """Measure the difference between two arrays of one shape.
 
     Parameters
@@ -113,6 +129,8 @@ def measure(actual: Array, expected: Array) -> Difference:
     actual, expected : ndarray
         NaN in one and a number in the other counts as infinitely far apart;
         equal infinities and NaN in both count as equal.
+    dtype : str
+        Whose units in the last place are counted.
 
     Returns
     -------
@@ -130,41 +148,83 @@ def measure(actual: Array, expected: Array) -> Difference:
     0.25
     """
     distance = _distance(actual, expected)
-    if distance.size == 0:
+    largest = float(distance.max(initial=0))
+    if largest == 0:
         return Difference(0.0, 0.0, 0.0, 0.0)
-    largest = float(distance.max())
     scale = _magnitude(expected)
+    # Inverted: of the distances themselves, since interpolating next to infinity gives NaN.
+    q90, q99 = np.quantile(distance, (0.9, 0.99), method="inverted_cdf")
+    with np.errstate(over="ignore"):
+        units = distance / unit_in_last_place(np.asarray(expected, np.float64), dtype)
+        ulp = largest / unit_in_last_place(scale, dtype)
     return Difference(
         largest,
         float(distance.mean()),
         float(np.median(distance)),
-        0.0 if largest == 0 else largest / scale if scale > 0 else np.inf,
+        largest / scale if scale > 0 else np.inf,
+        float(q90),
+        float(q99),
+        float(ulp),
+        float(units.max()),
     )
 
 
-def error_ratio(port: Array, oracle: Array, truth: Array, terms: int = 1) -> float:
-    """Return the port's rounding error in units of the oracle's.
+def unit_in_last_place(values: Array | float, dtype: str) -> Array:
+    """Return the distance from each value to the next larger one that a float type has.
 
-    Root mean squares over all entries. The oracle's error counts as at least
-    ``sqrt(terms)`` half units in the last place of the largest entry: that is
-    what a sum of so many terms may be expected to cost in float32, in whatever
-    order, and an oracle that is more exact than that, by luck or because numpy
-    sums pairwise, does not make every rounding of the port a failure.
+    Parameters
+    ----------
+    values : ndarray or float
+        Signs do not count. Where a value is not finite it is the unit of 1.
+    dtype : str
+        A key of :data:`FLOAT_TYPES`.
+
+    Returns
+    -------
+    ndarray
+        float64; at 0 and below the type's smallest normal number that of its subnormals.
+
+    Examples
+    --------
+    >>> float(unit_in_last_place(1.5, "float32") * 2**23)
+    1.0
+    """
+    digits, least = FLOAT_TYPES[dtype]
+    finite = np.where(np.isfinite(values), values, 1.0)
+    exponents = np.where(finite == 0, least, np.frexp(finite)[1] - 1)
+    return np.ldexp(1.0, np.maximum(exponents, least) - (digits - 1))
+
+
+def rounding_error(
+    port: Array,
+    oracle: Array,
+    truth: Array,
+    terms: int = 1,
+    dtype: str = "float32",
+) -> Rounding:
+    """Return the rounding errors of a port and of the oracle against the truth.
+
+    Root mean squares over all entries, relative to the largest magnitude. The oracle's error
+    counts as at least ``sqrt(terms)`` half units in the last place of the largest entry: that is
+    what a sum of so many terms may be expected to cost, in whatever order, and an oracle that is
+    more exact than that, by luck or because numpy sums pairwise, does not make every rounding of
+    the port a failure.
 
     Parameters
     ----------
     port, oracle : ndarray
-        Results in float32.
+        Results of the float type.
     truth : ndarray
         The result in float64.
     terms : int
         How many terms the longest sum on the way to the result has.
+    dtype : str
+        The float type whose rounding is judged.
 
     Returns
     -------
-    float
-        0 where there is nothing to compare or the port is exact. Where float32
-        cannot hold the truth, the port is measured against the oracle's own
+    Rounding
+        Where the float type cannot hold the truth, the port is measured against the oracle's own
         infinity or NaN.
 
     Notes
@@ -172,19 +232,51 @@ def error_ratio(port: Array, oracle: Array, truth: Array, terms: int = 1) -> flo
     For the square root see Higham and Mary, "A new approach to probabilistic
     rounding error analysis" (2019).
     """
-    if truth.size == 0:
-        return 0.0
     port_distance, oracle_distance = _distance(port, truth), _distance(oracle, truth)
     lost = np.isinf(oracle_distance)
     port_distance[lost & (_distance(port, oracle) == 0)] = 0
     oracle_distance[lost] = 0
-    port_error = float(np.sqrt(np.mean(port_distance**2)))
-    oracle_error = float(np.sqrt(np.mean(oracle_distance**2)))
-    half_unit = _magnitude(truth) * float(np.finfo(np.float32).eps) / 2
-    if port_error == 0:
-        return 0.0
-    floor = max(half_unit * math.sqrt(terms), float(np.finfo(np.float64).tiny))
-    return port_error / max(oracle_error, floor)
+    # Of data that are all zero the smallest normal number stands for the largest entry.
+    scale = max(_magnitude(truth), float(np.finfo(np.float64).tiny))
+    half_unit = 2.0 ** -FLOAT_TYPES[dtype][0]
+    return Rounding(
+        _root_mean_square(port_distance) / scale,
+        _root_mean_square(oracle_distance) / scale,
+        half_unit * math.sqrt(terms),
+        terms,
+    )
+
+
+def error_ratio(port: Array, oracle: Array, truth: Array, terms: int = 1) -> float:
+    """Return a port's rounding error in float32 in units of the oracle's; see `rounding_error`."""
+    return rounding_error(port, oracle, truth, terms).ratio
+
+
+def class_agreement(actual: Array, truth: Array, allowed: float) -> Agreement:
+    """Compare the places of the largest entries in the rows of a classifier's output.
+
+    Parameters
+    ----------
+    actual, truth : ndarray
+        (batch, classes).
+    allowed : float
+        How far an entry may be off, relative to the largest magnitude; twice that is a tie.
+
+    Examples
+    --------
+    >>> class_agreement(np.array([[1.0, 2.0], [1.0, 2.0]]), np.array([[1.0, 2.0], [2.0, 1.0]]), 0.1)
+    Agreement(rows=2, same=1, ties=0)
+    """
+    found, right, rows = actual.argmax(axis=1), truth.argmax(axis=1), np.arange(len(truth))
+    with np.errstate(invalid="ignore"):
+        gaps = truth[rows, right] - truth[rows, found]
+        close = gaps <= 2 * allowed * _magnitude(truth)
+    other = found != right
+    return Agreement(len(truth), int((~other).sum()), int((other & close).sum()))
+
+
+def _root_mean_square(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2))) if values.size else 0.0
 
 
 def _distance(actual: Array, expected: Array) -> Array:

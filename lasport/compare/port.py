@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from lasport.spec import Array
@@ -73,6 +73,15 @@ class Port(Protocol):
     @property
     def trained(self) -> int:
         """How many numbers the model trains."""
+        ...
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the packages that it runs on, by name."""
+        ...
+
+    def weights(self) -> Iterator[Array]:
+        """Yield all of its weights, in its own order."""
         ...
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import platform
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 
-__all__ = ["Provenance"]
+import numpy as np
+
+from lasport.compare.port import Port
+from lasport.oracles.record import NO_THEANO, Record
+from lasport.spec import Array, Network
+from lasport.version import __version__
+
+__all__ = ["Provenance", "digest"]
 
 
 @dataclass(frozen=True)
@@ -42,3 +52,64 @@ class Provenance:
     inputs_sha256: str = ""
     params_sha256: str = ""
     weights_sha256: str = ""
+
+    @classmethod
+    def of(cls, network: Network, port: Port, record: Record, command: str) -> Provenance:
+        """Describe a comparison that is being made."""
+        meta = record.meta
+        ours = {
+            "lasport": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        }
+        return cls(
+            date=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            command=command,
+            seed=meta["seed"],
+            versions={**ours, **port.versions},
+            oracle_versions={
+                "python": meta["python"],
+                "numpy": meta["numpy"],
+                "theano": meta["theano"],
+                "lasagne": meta["lasagne"],
+                "floatX": meta["floatX"],
+            },
+            inputs_sha256=digest(record.inputs),
+            params_sha256=digest(network.param_values()),
+            weights_sha256=digest(port.weights()),
+        )
+
+    def lines(self) -> list[str]:
+        """Return the facts as lines for people."""
+        ours = ", ".join(f"{name} {text}" for name, text in self.versions.items())
+        known = {name: text for name, text in self.oracle_versions.items() if text != NO_THEANO}
+        oracle = ", ".join(f"{name} {text}" for name, text in known.items() if text)
+        return [
+            f"made: {self.date} by {self.command}",
+            f"with: {ours}; oracle: {oracle}; seed {self.seed}",
+            (
+                f"sha256: inputs {self.inputs_sha256[:16]}, parameters {self.params_sha256[:16]}, "
+                f"the model's weights {self.weights_sha256[:16]}"
+            ),
+        ]
+
+
+def digest(arrays: Iterable[Array]) -> str:
+    """Return one SHA-256 of arrays in their order: of dtypes, shapes and entries.
+
+    Of each array the name of its dtype, its shape as Python writes it and a newline are hashed,
+    then its entries, little-endian in C order.
+
+    Examples
+    --------
+    >>> digest([np.arange(3, dtype=">i4")]) == digest([np.arange(3, dtype="<i4")])
+    True
+    """
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(f"{array.dtype.name} {array.shape}\n".encode("ascii"))
+        entries = np.ascontiguousarray(array)
+        if entries.dtype.byteorder == ">":
+            entries = entries.astype(entries.dtype.newbyteorder("<"))
+        found.update(entries.reshape(-1).view(np.uint8).data)
+    return found.hexdigest()

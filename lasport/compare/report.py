@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
@@ -12,6 +13,7 @@ from lasport.atomic import replacing
 from lasport.compare.evidence import RunningStatistic, WorstLayer
 from lasport.compare.metrics import Agreement, Difference, Rounding
 from lasport.compare.provenance import Provenance
+from lasport.compare.wording import class_remarks, median_text
 
 __all__ = ["SCHEMA", "Comparison", "Drift", "Group", "Report"]
 
@@ -78,7 +80,23 @@ class Comparison:
             f"{self.subject} [{self.dtype}]: relative difference {self.difference.relative:.2g}, "
             f"largest {self.difference.largest:.2g}, median {self.difference.median:.2g}"
         )
-        return text if self.ratio is None else f"{text}, {self.ratio:.2g} times the oracle's error"
+        if self.ratio is not None:
+            text += f", {self.ratio:.2g} times the oracle's error"
+        if self.agreement is not None and self.agreement.others:
+            text += f", another class in {self.agreement.others} of {self.agreement.rows} rows"
+        return text
+
+    @property
+    def figure(self) -> float | None:
+        """What is held against the bound: the ratio, or the relative difference."""
+        relative = None if self.difference is None else self.difference.relative
+        return relative if self.ratio is None else self.ratio
+
+    @property
+    def badness(self) -> tuple[bool, float]:
+        """Whether it differs, and its figure as a share of the bound."""
+        figure = math.inf if self.figure is None else self.figure
+        return (not self.ok, figure if self.bound is None else figure / self.bound)
 
 
 @dataclass(frozen=True)
@@ -107,7 +125,13 @@ class Group:
     @property
     def worst(self) -> Comparison:
         """The one that is the furthest off."""
-        return max(self.members, key=_badness)
+        return max(self.members, key=lambda member: member.badness)
+
+    @property
+    def median(self) -> float | None:
+        """What is in the middle of what was measured: ratios, or relative differences."""
+        figures = [one.figure for one in self.members if one.figure is not None]
+        return statistics.median(figures) if figures else None
 
     def __str__(self) -> str:
         return f"{self.place} [{self.dtype}]"
@@ -203,7 +227,8 @@ class Report:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What there is to say besides how many arrays agreed."""
-        said = [f"not compared: {problem}" for problem in self.problems]
+        said = [*class_remarks(self)]
+        said.extend(f"not compared: {problem}" for problem in self.problems)
         if self.first_divergence is not None:
             said.append(f"first divergence: {self.first_divergence}")
         said.extend(f"note: {note}" for note in self.notes)
@@ -211,6 +236,8 @@ class Report:
         said.extend(f"further training: {d}" for d in self.drifts if d.passes == most)
         if self.drifts:
             said.append("(stock batch norm averages the variance; profile 'exact' keeps equal)")
+        if self.provenance is not None:
+            said.extend(self.provenance.lines())
         return tuple(said)
 
     def __bool__(self) -> bool:
@@ -230,7 +257,7 @@ class Report:
         lines = [f"{self.model} against {self.oracle}: {self.verdict}"]
         for group in self.groups:
             count = f"{group.agreed} of {len(group.members)} agree"
-            lines.append(f"  {group}: {count}; worst: {group.worst}")
+            lines.append(f"  {group}: {count}; {median_text(group)}worst: {group.worst}")
         return "\n".join([*lines, *(f"  {remark}" for remark in self.remarks)])
 
     def to_dict(self) -> dict[str, object]:
@@ -277,13 +304,6 @@ class Report:
         text = json.dumps(_finite(self.to_dict()), indent=1, allow_nan=False)
         with replacing(path) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
-
-
-def _badness(comparison: Comparison) -> tuple[bool, float]:
-    if comparison.difference is None:
-        return (not comparison.ok, math.inf)
-    size = comparison.ratio if comparison.ratio is not None else comparison.difference.relative
-    return (not comparison.ok, size)
 
 
 def _finite(value: object) -> object:

@@ -9,6 +9,7 @@ from typing import ParamSpec
 import numpy as np
 
 from lasport.compare.averages import DTYPES, Averages
+from lasport.compare.evidence import Evidence
 from lasport.compare.judge import judge, longest_sums
 from lasport.compare.metrics import measure
 from lasport.compare.port import Activity, Port, Session
@@ -43,6 +44,8 @@ class Stages:
     ----------
     comparisons, problems, drifts, notes : list
         What was found so far; see :class:`lasport.compare.report.Report`.
+    evidence : Evidence
+        What is kept of the arrays.
     """
 
     def __init__(self, network: Network, port: Port, record: Record, *, by_layer: bool) -> None:
@@ -54,6 +57,7 @@ class Stages:
         self.problems: list[str] = []
         self.drifts: list[Drift] = []
         self.notes: list[str] = []
+        self.evidence = Evidence()
         self._arrangement = 0  # of the ways in which the port may hold samples, the right one
         self._index = {layer.name: k for k, layer in enumerate(network.layers)}
         self._params = _rounded_params(network, port)
@@ -130,6 +134,7 @@ class Stages:
         for value, (layer, param) in zip(actual, self.network.owned_params(), strict=True):
             place, truth = f"params/{layer.name}.{param.name}", param.value.astype(np.float64)
             self._add("inference", place, layer.name, "float64", value, truth, truth)
+            self.evidence.add_param(layer.name, param.name, value, truth)
 
     def copies(self) -> None:
         """Look for copies of weights that layers of the net share.
@@ -189,6 +194,8 @@ class Stages:
             self.port.start(dtype),
             Averages(self.network, self.record, self._params),
         )
+        if dtype == "float64":
+            self.evidence.add_statistics(session, averages)
         for number in range(1, max(passes) + 1):
             masks = self._by_name(self.record.pass_masks(number))
             arrangement = self._arrangement
@@ -197,6 +204,8 @@ class Stages:
             if number in passes:
                 compare = self._compare_params if by_params else self._compare_outputs_after
                 compare(dtype, session, averages)
+                if dtype == "float64":
+                    self.evidence.add_statistics(session, averages)
         unseen = dtype == "float32" or not by_params or session.variances()
         if dtype == self.record.meta["floatX"] and unseen:
             self._judge_averages(passes, dtype)
@@ -212,8 +221,10 @@ class Stages:
     ) -> None:
         training, masks = mode == "training", self._by_name(self.record.masks)
         session, before = self.port.start(dtype), len(self.comparisons)
+        evidence = self.evidence
         for way in range(session.arrangements if training else 1):
             del self.comparisons[before:]
+            self.evidence = evidence.copy()
             session = self.port.start(dtype) if way else session
             activity = session.run(inputs, training=training, masks=masks, arrangement=way)
             self._compare_activity(mode, dtype, activity, truth, oracle, size)
@@ -249,7 +260,8 @@ class Stages:
             raise ComparisonError(f"the model gives {len(outputs)} outputs")
         for name, actual in zip(self.network.outputs, outputs, strict=True):
             k = self._index[name]
-            self._add(mode, f"{place}/{name}", name, dtype, actual, truth[k], oracle[k])
+            given = (actual, truth[k], oracle[k])
+            self._add(mode, f"{place}/{name}", name, dtype, *given, classes=True)
 
     def _compare_params(self, dtype: str, session: Session, averages: Averages) -> None:
         actual, kept, passes = session.params(), session.variances(), averages.passes
@@ -289,11 +301,20 @@ class Stages:
         actual: Array | None,
         truth: Array,
         oracle: Array,
+        *,
+        classes: bool = False,
     ) -> None:
         if layer in self._unstated and (not self.record.by_lasagne or place.startswith("shorter")):
             return  # it would be compared with itself
         subject, terms = f"{mode}/{place}", self._terms[mode][layer]
-        self.comparisons.append(judge(subject, layer, dtype, actual, truth, oracle, terms))
+        found = judge(subject, layer, dtype, actual, truth, oracle, terms, classes=classes)
+        self.comparisons.append(found)
+        if (
+            actual is not None
+            and found.problem is None
+            and place.startswith(("layers", "outputs/"))
+        ):
+            self.evidence.add_output(layer, subject, dtype, found.badness, actual, truth)
 
     def _add_drift(self, layer: str, passes: int, inv_std: Array, expected: Array) -> None:
         if not any(drift.layer == layer and drift.passes == passes for drift in self.drifts):

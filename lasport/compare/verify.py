@@ -10,6 +10,7 @@ import numpy as np
 from lasport.compare.averages import DTYPES
 from lasport.compare.metrics import ROUNDING_FACTOR, STRUCTURE_BOUND
 from lasport.compare.port import Port
+from lasport.compare.provenance import Provenance
 from lasport.compare.report import Report
 from lasport.compare.stages import Stages
 from lasport.errors import ComparisonError, UsageError
@@ -31,6 +32,7 @@ def verify_port(
     modes: Sequence[Mode] = MODES,
     passes: Sequence[int] = (1, 5),
     outputs_only: bool = False,
+    command: str = "lasport.compare.verify.verify_port(network, port, record, ...)",
     progress: Progress = lambda stage: None,
 ) -> Report:
     """Compare a port with a record.
@@ -52,6 +54,8 @@ def verify_port(
     outputs_only : bool
         Leave layers and parameters out: for models whose layers have other
         names. Running averages are then compared by what the outputs become.
+    command : str
+        What was called; see :class:`lasport.compare.provenance.Provenance`.
     progress : callable
         Told each stage.
 
@@ -108,6 +112,9 @@ def verify_port(
         tuple(stages.drifts),
         settings,
         tuple(stages.notes),
+        Provenance.of(network, port, record, command),
+        tuple(stages.evidence.statistics.values()),
+        stages.evidence.worst,
     )
 
 

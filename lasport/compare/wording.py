@@ -7,9 +7,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lasport.compare.report import Comparison, Report
+    from lasport.compare.report import Comparison, Group, Report
 
-__all__ = ["bound_text", "error_size", "error_text", "gaps", "meaning"]
+__all__ = [
+    "bound_text",
+    "class_remarks",
+    "error_size",
+    "error_text",
+    "gaps",
+    "meaning",
+    "median_text",
+]
 
 # What the subjects are, by what stands behind the mode.
 PLACES = {
@@ -55,6 +63,30 @@ def bound_text(comparison: Comparison) -> str:
     if comparison.bound is None:
         return ""
     return f"{comparison.bound:g}{'' if comparison.ratio is None else ' times'}"
+
+
+def median_text(group: Group) -> str:
+    """Return the beginning of a sentence on what is in the middle of a group."""
+    if group.median is None:
+        return ""
+    if any(member.ratio is not None for member in group.members):
+        return f"median {group.median:.2g} times the oracle's error; "
+    return f"median relative difference {group.median:.2g}; "
+
+
+def class_remarks(report: Report) -> Iterator[str]:
+    """Yield what there is to say of classifiers' outputs."""
+    classified = [one for one in report.comparisons if one.agreement is not None]
+    agreements = [one.agreement for one in classified if one.agreement is not None]
+    if agreements:
+        same, rows = sum(each.same for each in agreements), sum(each.rows for each in agreements)
+        yield f"classes: the same in {same} of {rows} rows of outputs"
+    for one, each in zip(classified, agreements, strict=True):
+        if each.same < each.rows:
+            yield (
+                f"{one.subject} [{one.dtype}]: the same class in {each.same} of {each.rows} rows, "
+                f"a tie that rounding decides in {each.ties}, another class in {each.others}"
+            )
 
 
 def meaning(place: str) -> str:

@@ -6,7 +6,8 @@ is answered by copies, the sessions.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from importlib import import_module
 
 import keras
 import numpy as np
@@ -90,6 +91,17 @@ class KerasPort:
     def trained(self) -> int:
         """How many numbers the model trains."""
         return sum(int(np.prod(weight.shape)) for weight in self.model.trainable_weights)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions of Keras and of what it runs on, and the name of that."""
+        backend = keras.backend.backend()
+        own = str(import_module(backend).__version__)
+        return {"keras": keras.__version__, "backend": backend, backend: own}
+
+    def weights(self) -> Iterator[Array]:
+        """Yield all weights, in the model's order."""
+        return (np.asarray(weight) for weight in self.model.weights)
 
     def start(self, dtype: str) -> Session:
         """Return a fresh copy that computes in ``dtype``, with the model's weights."""

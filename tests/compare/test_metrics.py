@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lasport.compare.metrics import Difference, error_ratio, measure
+from lasport.compare.metrics import (
+    Agreement,
+    Difference,
+    class_agreement,
+    error_ratio,
+    measure,
+    rounding_error,
+    unit_in_last_place,
+)
 
 NAN, INF = math.nan, math.inf
 HALF_UNIT = 2.0**-24
@@ -44,7 +52,76 @@ def test_relative_difference(actual, expected, relative):
 
 def test_all_figures():
     found = measure(np.array([1.0, 2.0, 3.0, 8.0]), np.array([1.0, 2.5, 3.0, 4.0]))
-    assert found == Difference(largest=4.0, mean=1.125, median=0.25, relative=1.0)
+    assert found == Difference(
+        largest=4.0,
+        mean=1.125,
+        median=0.25,
+        relative=1.0,
+        q90=4.0,
+        q99=4.0,
+        ulp=2.0**52,
+        entry_ulp=2.0**52,
+    )
+
+
+def test_quantiles_are_distances_that_occur():
+    distances = np.arange(1.0, 201.0)
+    found = measure(distances, np.zeros(200))
+    assert (found.q90, found.q99, found.largest) == (180.0, 198.0, 200.0)
+    distances[-1] = INF
+    found = measure(distances, np.zeros(200))
+    assert (found.q90, found.q99, found.largest) == (180.0, 198.0, INF)
+
+
+# What is expected, a float type, the next number above it in that type.
+NEXT = {
+    "float64": (1.0, "float64", 1.0 + 2.0**-52),
+    "float32": (1.0, "float32", 1.0 + 2.0**-23),
+    "float16": (1.0, "float16", 1.0 + 2.0**-10),
+    "bfloat16": (1.0, "bfloat16", 1.0 + 2.0**-7),
+    "below a power of two": (1.75, "float32", 1.75 + 2.0**-23),
+    "negative": (-3.0, "float32", -3.0 - 2.0**-22),
+    "subnormal": (0.0, "float16", 2.0**-24),
+    "smallest normal": (2.0**-14, "float16", 2.0**-14 + 2.0**-24),
+    "largest": (65504.0, "float16", 65504.0 + 32.0),
+}
+
+
+@pytest.mark.parametrize(("expected", "dtype", "following"), NEXT.values(), ids=NEXT)
+def test_the_next_number_is_one_unit_in_the_last_place_away(expected, dtype, following):
+    found = measure(np.array([following]), np.array([expected]), dtype)
+    assert (found.ulp, found.entry_ulp) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("dtype", ("float64", "float32", "float16"))
+def test_units_in_the_last_place_are_numpys(dtype):
+    values = np.random.default_rng(5).standard_normal(101).astype(dtype)
+    assert (unit_in_last_place(values, dtype) == np.spacing(np.abs(values))).all()
+
+
+def test_units_are_of_the_largest_entry_and_of_each():
+    # The small entry is off by one unit of the large one: 2**10 of its own.
+    found = measure(np.array([1.0 + 2.0**-13, 1024.0]), np.array([1.0, 1024.0]), "float32")
+    assert (found.ulp, found.entry_ulp) == (1.0, 2.0**10)
+
+
+# Actual, truth, rows with the same class, ties.
+CLASSES = {
+    "the same": ([[1, 5, 2], [7, 3, 1]], [[1, 4, 2], [9, 3, 1]], 2, 0),
+    "another": ([[1, 5, 2], [3, 7, 1]], [[1, 4, 2], [9, 3, 1]], 1, 0),
+    "a tie in the truth": ([[1, 5, 2], [8.9, 9, 1]], [[1, 4, 2], [9, 9, 1]], 1, 1),
+    "closer than rounding": ([[8.9, 9.1, 1]], [[9.05, 9, 1]], 0, 1),
+    "a tie in the port only": ([[9, 9, 1]], [[3, 9, 1]], 0, 0),
+    "NaN in the port": ([[NAN, 9, 1]], [[3, 9, 1]], 0, 0),
+    "no rows": (np.zeros((0, 3)), np.zeros((0, 3)), 0, 0),
+}
+
+
+@pytest.mark.parametrize(("actual", "truth", "same", "ties"), CLASSES.values(), ids=CLASSES)
+def test_classes(actual, truth, same, ties):
+    found = class_agreement(np.asarray(actual), np.asarray(truth), allowed=0.01)
+    assert found == Agreement(len(truth), same, ties)
+    assert found.others == len(truth) - same - ties
 
 
 @pytest.mark.parametrize(
@@ -85,6 +162,17 @@ def test_a_sum_of_many_terms_is_taken_to_cost_the_root_of_their_number():
     assert ratio([1 + 40 * HALF_UNIT], [1.0], [1.0], terms=400) == pytest.approx(2)
     # Where the oracle is off by more, it is the measure.
     assert ratio([1 + 40 * HALF_UNIT], [1 - 80 * HALF_UNIT], [1.0], terms=400) == pytest.approx(0.5)
+
+
+def test_the_errors_behind_a_ratio():
+    truth = np.array([4.0, 1.0])
+    found = rounding_error(truth + 0.5, truth + 0.25, truth, terms=9)
+    assert (found.port, found.oracle) == (0.125, 0.0625)
+    assert (found.expected, found.roundings) == (3 * HALF_UNIT, 9)
+    assert found.ratio == 2
+    half = rounding_error(np.array([4.0 + 2.0**-9, 1.0]), truth, truth, dtype="float16")
+    assert half.expected == 2.0**-11
+    assert half.ratio == pytest.approx(math.sqrt(1 / 2))
 
 
 def test_a_number_where_the_truth_is_all_zeros_is_far_off():

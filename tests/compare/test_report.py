@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lasport.compare.metrics import Difference
+from lasport.compare.metrics import Agreement, Difference
 from lasport.compare.report import Comparison, Drift, Report
 
 SMALL = Difference(1e-12, 1e-13, 1e-14, 2e-12)
@@ -74,18 +74,44 @@ def test_a_comparison_says_what_was_found(comparison, text):
     assert str(comparison) == f"{comparison.subject} [{comparison.dtype}]: {text}"
 
 
-def test_text_counts_each_group_and_shows_its_worst():
-    nothing = Difference(0.0, 0.0, 0.0, 0.0)
-    better = replace(GOOD, subject="inference/layers/dense", layer="dense", difference=nothing)
-    lines = report(better, GOOD, ROUNDED, BAD, problems=("no masks",)).to_text().splitlines()
+def test_text_counts_each_group_and_shows_its_middle_and_its_worst():
+    exact = replace(ROUNDED, subject="inference/layers/a", layer="a", ratio=0.0)
+    near = replace(ROUNDED, subject="inference/layers/b", layer="b", ratio=0.5)
+    lines = report(GOOD, exact, near, ROUNDED, BAD, problems=("no masks",)).to_text().splitlines()
     assert lines == [
         "model 'port' against real Lasagne: DIFFERENT",
-        f"  inference/layers [float64]: 2 of 2 agree; worst: {GOOD}",
-        f"  inference/layers [float32]: 1 of 1 agree; worst: {ROUNDED}",
-        f"  training/layers [float64]: 0 of 1 agree; worst: {BAD}",
+        (
+            "  inference/layers [float64]: 1 of 1 agree; median relative difference 2e-12; "
+            f"worst: {GOOD}"
+        ),
+        (
+            "  inference/layers [float32]: 3 of 3 agree; median 0.5 times the oracle's error; "
+            f"worst: {ROUNDED}"
+        ),
+        f"  training/layers [float64]: 0 of 1 agree; median relative difference 0.75; worst: {BAD}",
         "  not compared: no masks",
         f"  first divergence: {BAD}",
     ]
+
+
+def test_the_worst_is_the_nearest_to_its_bound():
+    wide = replace(ROUNDED, subject="inference/layers/a", layer="a", ratio=3.0, bound=8.0)
+    narrow = replace(ROUNDED, subject="inference/layers/b", layer="b", ratio=1.5, bound=2.0)
+    assert "worst: inference/layers/b" in report(wide, narrow).to_text()
+
+
+def test_text_says_what_became_of_classes():
+    right = replace(GOOD, subject="inference/outputs/a", agreement=Agreement(7, 7, 0))
+    tied = replace(GOOD, subject="training/outputs/a", agreement=Agreement(7, 6, 1))
+    wrong = replace(BAD, subject="training/outputs/b", agreement=Agreement(7, 4, 1))
+    assert "  classes: the same in 7 of 7 rows of outputs" in report(right).to_text().splitlines()
+    text = report(right, tied, wrong).to_text()
+    assert "  classes: the same in 17 of 21 rows of outputs" in text
+    assert (
+        "  training/outputs/a [float64]: the same class in 6 of 7 rows, "
+        "a tie that rounding decides in 1, another class in 0" in text
+    )
+    assert "median 0.12, another class in 2 of 7 rows" in text
 
 
 def test_text_shows_a_failure_before_a_larger_difference_that_agrees():

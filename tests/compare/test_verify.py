@@ -279,6 +279,8 @@ class PortWithoutOutputs:
     def __init__(self, port: Any) -> None:
         self.port = port
         self.shown_layers = port.shown_layers
+        self.versions = port.versions
+        self.weights = port.weights
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         return []
