@@ -14,6 +14,7 @@ from lasport.api import (
     lasagne_param_values,
     load,
     to_keras,
+    to_source,
     verify,
 )
 from lasport.errors import LasportError, UnsupportedLayersError
@@ -35,6 +36,7 @@ __all__ = [
     "register",
     "temporary_registrations",
     "to_keras",
+    "to_source",
     "verify",
 ]
 

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from lasport.readers.python2 import PythonVersion
     from lasport.targets.keras_calls import Calls, Profile
 
-__all__ = ["convert", "from_lasagne", "lasagne_param_values", "load", "to_keras", "verify"]
+__all__ = [
+    "convert",
+    "from_lasagne",
+    "lasagne_param_values",
+    "load",
+    "to_keras",
+    "to_source",
+    "verify",
+]
 
 StrPath = str | os.PathLike[str]
 
@@ -189,6 +197,48 @@ def to_keras(
     from lasport.targets.keras_model import build_model
 
     return build_model(calls, name)
+
+
+def to_source(
+    net: Network,
+    *,
+    profile: Profile = "stock",
+    data_format: DataFormat = "channels_first",
+    dtype: str | None = None,
+    name: str = "net",
+    weights: str | None = None,
+) -> str:
+    """Return the Keras script that builds what :func:`to_keras` builds, from the same calls.
+
+    Parameters
+    ----------
+    net, profile, data_format, dtype
+        As for :func:`to_keras`.
+    name : str
+        The model's name.
+    weights : str, optional
+        Name of the file that the script loads weights from, beside itself; by
+        default NAME.weights.h5. ``model.save_weights`` of the built model
+        writes it, and ``lasport convert FILE -o NAME.py`` both files.
+
+    Returns
+    -------
+    str
+        Python with two functions, ``build()`` and ``load()``. It imports lasport
+        only where Keras ships no layer for what the net computes.
+
+    Raises
+    ------
+    UnsupportedLayersError
+        Naming every layer that has no translation.
+    UsageError
+        For an unknown profile or data format, or if a script cannot import a
+        layer class of yours.
+    """
+    from lasport.targets.keras_source import keras_source
+
+    calls = _calls(net, profile, data_format, dtype)
+    return keras_source(calls, name, f"{name}.weights.h5" if weights is None else weights)
 
 
 def convert(

@@ -32,8 +32,10 @@ from lasport.passes import DataFormat, lower
 from lasport.readers.binding import BatchNormStatistic
 from lasport.readers.parameters import read_parameters
 from lasport.readers.python2 import PythonVersion
+from lasport.readers.script import is_script
 from lasport.spec import Network
 from lasport.targets.keras_calls import PROFILES, keras_calls
+from lasport.targets.keras_source import weights_beside
 from lasport.terminal import Progress, show, startup_silenced, status_line
 from lasport.translate import translate
 
@@ -46,7 +48,7 @@ EQUAL, DIFFERENT = 0, 1
 # What a shell reports of a program that died of the signal.
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
 
-ENDINGS = (".keras",)
+ENDINGS = (".keras", ".py")
 MODES = get_args(Mode)
 DATA_FORMATS = get_args(DataFormat)
 ORACLE = re.compile(r"reference|theano|record:.+")
@@ -127,19 +129,20 @@ def _convert(arguments: argparse.Namespace) -> int:
     output: Path = arguments.output
     if output.suffix not in ENDINGS:
         known = ", ".join(ENDINGS)
-        raise UsageError(f"{output}: the name must end in the format to write, which is: {known}")
-    require_writable(output, [path for path in (arguments.file, arguments.params) if path])
+        raise UsageError(f"{output}: the name must end in the format to write, one of {known}")
+    outputs = [output, weights_beside(output)] if output.suffix == ".py" else [output]
+    for path in outputs:
+        require_writable(path, _inputs(arguments))
     with status_line(sys.stderr) as progress:
         net = _load_translatable(arguments, progress)
         _start_keras(progress)
         progress("building the model")
         model = _build(net, arguments)
         progress("writing the model")
-        from lasport.targets.keras_file import write_model
-
-        write_model(model, output)
+        _write(model, output)
     taken = ", ".join(str(tensor.shape) for tensor in model.inputs)
-    show(f"{output}: profile {arguments.profile}, takes {taken}", sys.stdout)
+    written = " and ".join(map(str, outputs))
+    show(f"{written}: profile {arguments.profile}, takes {taken}", sys.stdout)
     return EQUAL
 
 
@@ -147,10 +150,10 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.model is not None and arguments.profile is not None:
         raise UsageError("--profile says which model to make; leave it out where MODEL is given")
     record = arguments.oracle.partition(":")[2]
-    given = (arguments.file, arguments.params, arguments.model, record)
+    given = [Path(path) for path in (arguments.model, record) if path]
     for output in (arguments.json, arguments.html):
         if output is not None:
-            require_writable(output, [path for path in given if path])
+            require_writable(output, [*_inputs(arguments), *given])
     with status_line(sys.stderr) as progress:
         net = _load_translatable(arguments, progress)
         _start_keras(progress)
@@ -229,6 +232,26 @@ def _build(net: Network, arguments: argparse.Namespace) -> keras.Model:
     )
 
 
+def _inputs(arguments: argparse.Namespace) -> list[Path]:
+    """Return the files that a net is read from, which no output may replace."""
+    file = str(arguments.file)
+    read = [arguments.file, arguments.params, *arguments.register]
+    if is_script(file):
+        read.append(Path(file.rpartition(":")[0]))
+    return [path for path in read if path is not None]
+
+
+def _write(model: keras.Model, path: Path) -> None:
+    if path.suffix == ".py":
+        from lasport.targets.keras_script import write_script
+
+        write_script(model, path)
+    else:
+        from lasport.targets.keras_file import write_model
+
+        write_model(model, path)
+
+
 def _read(path: Path) -> keras.Model:
     from lasport.targets.keras_file import read_model
 
@@ -289,7 +312,12 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_convert)
     _add_net(command)
     command.add_argument(
-        "-o", "--output", metavar="OUT", type=Path, required=True, help="NAME.keras"
+        "-o",
+        "--output",
+        metavar="OUT",
+        type=Path,
+        required=True,
+        help="NAME.keras, or NAME.py for a script, with NAME.weights.h5 beside it",
     )
     _add_profile(command, default="stock")
     _add_data_format(command, default="channels_first")

@@ -303,6 +303,28 @@ def test_chosen_outputs_are_those_of_the_model(net, tmp_path):
     assert keras.saving.load_model(output).output_shape == [(None, 24, 4, 4), (None, 16, 8, 8)]
 
 
+def test_script_and_weights_are_written_together(net, tmp_path, capsys, monkeypatch):
+    script, weights = tmp_path / "net.py", tmp_path / "net.weights.h5"
+    assert main(["convert", str(net), "-o", str(script)]) == 0
+    shown = capsys.readouterr().out
+    assert shown == f"{script} and {weights}: profile stock, takes (None, 1, 8, 8)\n"
+    before = [script.read_bytes(), weights.read_bytes()]
+    monkeypatch.setattr(keras.Model, "load_weights", lambda model, path: None)
+    assert main(["convert", str(net), "-o", str(script)]) == 2
+    assert "the script gives conv1/kernel another value" in capsys.readouterr().err
+    assert [script.read_bytes(), weights.read_bytes()] == before
+    assert set(tmp_path.iterdir()) == {script, weights}
+
+
+def test_script_does_not_replace_the_build_script(tmp_path, capsys):
+    (tmp_path / "net.py").write_text("def build(): pass")
+    assert main(["convert", f"{tmp_path}/net.py:build", "-o", f"{tmp_path}/net.py"]) == 2
+    assert "is the input itself" in capsys.readouterr().err
+    (tmp_path / "net.weights.h5").mkdir()
+    assert main(["convert", f"{tmp_path}/other.pkl", "-o", f"{tmp_path}/net.py"]) == 2
+    assert "net.weights.h5: is there already, and no regular file" in capsys.readouterr().err
+
+
 # --- errors
 
 
@@ -347,7 +369,11 @@ ERRORS = {
     "unknown output": ("inspect net.pkl --outputs fc9", 2, "no layer is called 'fc9'"),
     "no translation": ("convert unsupported.pkl -o o.keras", 3, "2 layers cannot be translated"),
     "none to verify": ("verify unsupported.pkl model.keras", 3, r"residual \(lab.layers.Own"),
-    "ending": ("convert net.pkl -o o.hdf5", 2, "o.hdf5: the name must end in .* is: .keras"),
+    "ending": (
+        "convert net.pkl -o o.hdf5",
+        2,
+        "o.hdf5: the name must end in .* one of .keras, .py",
+    ),
     "no directory": ("convert net.pkl -o no/o.keras", 2, "no/o.keras: there is no directory"),
     "a directory": ("convert net.pkl -o folder.keras", 2, "folder.keras: .* no regular file"),
     "dtype": ("convert net.pkl -o o.keras --dtype float7", 2, "dtype 'float7'"),

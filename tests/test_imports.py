@@ -48,6 +48,7 @@ NEED_A_FRAMEWORK = {
     "lasport.targets.keras_model": "builds the keras.Model",
     "lasport.targets.keras_own": "makes the Keras layers of users",
     "lasport.targets.keras_port": "runs keras models for the comparison",
+    "lasport.targets.keras_script": "writes keras models as scripts",
     "lasport.targets.keras_session": "runs copies of keras models for the comparison",
 }
 
