@@ -18,9 +18,11 @@ import numpy as np
 
 from lasport.errors import InvalidNetworkError, naming
 from lasport.layers.normalization import BatchNormAttributes
+from lasport.readers.causes import likely_causes
+from lasport.readers.listing import Slot
 from lasport.readers.parameters import SavedParameters, read_parameters
 from lasport.registry import family_of
-from lasport.spec import Array, Layer, Network, Param, Shape, columns, format_shape
+from lasport.spec import Array, Layer, Network, Param, columns, format_shape
 
 __all__ = ["BatchNormStatistic", "bind", "bind_file"]
 
@@ -29,6 +31,11 @@ BatchNormStatistic: TypeAlias = Literal["inv_std", "var"]
 # No inv_std can exceed 1/sqrt(epsilon); so much is granted to rounding in single precision.
 ROUNDING = 1e-3
 NOTHING = "nothing"
+LISTED = ("in order", "one vector")
+FORMER_ORDER = (
+    "the file's arrays are taken in the order that Lasagne listed them in at the time, "
+    "not in today's"
+)
 
 
 @dataclass(frozen=True)
@@ -51,12 +58,13 @@ def bind_file(
     path: str | PathLike[str],
     key: str | None = None,
     bn_stat: BatchNormStatistic = "inv_std",
+    listed: Sequence[Slot] | None = None,
 ) -> Network:
     """Return a network with the parameters of a file.
 
     Parameters
     ----------
-    network, bn_stat
+    network, bn_stat, listed
         As for :func:`bind`.
     path, key
         As for :func:`~lasport.readers.parameters.read_parameters`.
@@ -68,11 +76,14 @@ def bind_file(
     """
     parameters = read_parameters(path, key)
     with naming(path):
-        return bind(network, parameters, bn_stat)
+        return bind(network, parameters, bn_stat, listed)
 
 
 def bind(
-    network: Network, parameters: SavedParameters, bn_stat: BatchNormStatistic = "inv_std"
+    network: Network,
+    parameters: SavedParameters,
+    bn_stat: BatchNormStatistic = "inv_std",
+    listed: Sequence[Slot] | None = None,
 ) -> Network:
     """Return a network with the parameters that a file holds.
 
@@ -84,11 +95,13 @@ def bind(
         As many, of the same shapes.
     bn_stat : {"inv_std", "var"}
         What the file holds for the ``inv_std`` of batch normalization.
+    listed : sequence of (Layer, Param), optional
+        The net's parameters in the order of a list; by default that of ``get_all_params``.
 
     Returns
     -------
     Network
-        The values in the dtypes of the file.
+        The values in the dtypes of the file. A note says so if `listed` made a difference.
 
     Raises
     ------
@@ -96,10 +109,17 @@ def bind(
         With a table of all parameters that do not fit, and what may be the cause; or if values
         cannot be what `bn_stat` says.
     """
-    rows = list(_rows(network, parameters))
+    owned = list(network.owned_params())
+    slots = owned if listed is None else list(listed)
+    rows = list(_rows(slots, parameters))
     wrong = [row for row in rows if not row.fits]
     if wrong:
-        causes = _causes(network, parameters, rows)
+        misfits = [
+            (row.expected.value.shape, row.got.shape)
+            for row in wrong
+            if row.expected is not None and row.got is not None
+        ]
+        causes = likely_causes(network, slots, parameters, misfits)
         raise InvalidNetworkError("\n".join([*_table(wrong, len(rows)), *causes]))
     # By the parameter's identity: in the order of the file's layers, where those are in another.
     values = {
@@ -111,7 +131,13 @@ def bind(
         if isinstance(layer.attributes, BatchNormAttributes):
             key = id(layer.params["inv_std"].value)
             values[key] = _inv_std(layer, values[key], layer.attributes.epsilon, bn_stat)
+    if parameters.order in LISTED and _params(slots) != _params(owned):
+        network = replace(network, notes=(*network.notes, FORMER_ORDER))
     return _with_values(network, values)
+
+
+def _params(slots: Sequence[Slot]) -> list[int]:
+    return [id(param.value) for _, param in slots]
 
 
 def _all_layers(network: Network) -> Iterator[Layer]:
@@ -139,8 +165,8 @@ def _with_values(network: Network, values: Mapping[int, Array]) -> Network:
     return replace(network, layers=tuple(map(renew, network.layers)))
 
 
-def _rows(network: Network, parameters: SavedParameters) -> Iterator[_Row]:
-    slots = [(f"{layer.name}.{p.name}", layer.name, p) for layer, p in network.owned_params()]
+def _rows(listed: Sequence[Slot], parameters: SavedParameters) -> Iterator[_Row]:
+    slots = [(f"{layer.name}.{p.name}", layer.name, p) for layer, p in listed]
     if parameters.order == "in order":
         for place, (slot, value) in enumerate(zip_longest(slots, parameters.values)):
             label, _, param = slot or (f"array {place} of the file", "", None)
@@ -194,64 +220,6 @@ def _cells(row: _Row) -> tuple[str, str, str]:
     if row.got is not None and row.got.dtype.kind != "f":
         got += f" of {row.got.dtype}"
     return row.label, expected, got
-
-
-def _causes(network: Network, parameters: SavedParameters, rows: Sequence[_Row]) -> Iterator[str]:
-    """Say what the table looks like to somebody who has seen many."""
-    if parameters.order == "in order":
-        yield from _causes_of_order(network, [value.shape for value in parameters.values])
-    pairs = [(row.expected, row.got) for row in rows if row.expected is not None and not row.fits]
-    shapes = [(param.value.shape, got.shape) for param, got in pairs if got is not None]
-    matrices = [(want, got) for want, got in shapes if len(want) == len(got) == 2]
-    if any(want == got[::-1] and want != got for want, got in matrices):
-        yield "A transposed matrix: the weights of a dense layer are (inputs, units) in Lasagne."
-    if len(parameters.values) == len(rows) and any(
-        want[1] == got[1] and want[0] != got[0] for want, got in matrices
-    ):
-        yield (
-            "Another number of inputs to a dense layer: a pooling layer with the other "
-            "ignore_border, another padding, or another size of the input."
-        )
-
-
-def _causes_of_order(network: Network, got: Sequence[Shape]) -> Iterator[str]:
-    owned = [param for _, param in network.owned_params()]
-    expected = [param.value.shape for param in owned]
-    tags = sorted({tag for param in owned for tag in param.tags})
-    subsets = {
-        "the trainable parameters only, as get_all_params(trainable=True) lists them": [
-            param.value.shape for param in owned if param.trainable
-        ],
-        **{
-            f"all but the parameters tagged {tag}": [
-                param.value.shape for param in owned if tag not in param.tags
-            ]
-            for tag in tags
-        },
-    }
-    for what, shapes in subsets.items():
-        if shapes == got != expected:
-            yield f"The file holds {what}."
-            return
-    start = _place(expected, got)
-    if start is not None:
-        end = start + len(expected) - 1
-        yield f"Arrays {start} to {end} of the file have the net's shapes: give those alone."
-    elif _place(got, expected) is not None:
-        yield "The file holds a part of the net's parameters: the net goes on where it ends."
-    elif Counter(expected) == Counter(got):
-        yield (
-            "The same shapes in another order: the net lists its layers otherwise, as Lasagne "
-            "itself did before 2015-03-23."
-        )
-
-
-def _place(part: Sequence[Shape], whole: Sequence[Shape]) -> int | None:
-    """Return where the first of two lists begins in the longer second one, or None."""
-    if not 0 < len(part) < len(whole):
-        return None
-    places = range(len(whole) - len(part) + 1)
-    return next((n for n in places if list(whole[n : n + len(part)]) == list(part)), None)
 
 
 def _inv_std(layer: Layer, stored: Array, epsilon: float, bn_stat: BatchNormStatistic) -> Array:

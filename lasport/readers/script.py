@@ -25,6 +25,7 @@ from typing import Any
 
 from lasport.errors import InvalidNetworkError, LasportError, ScriptError
 from lasport.readers.binding import BatchNormStatistic, bind_file
+from lasport.readers.listing import listed_on
 from lasport.readers.live import read_layers
 from lasport.readers.python2 import DIVIDE, PythonVersion, compile_script, divide
 from lasport.readers.standins.choices import NEWEST, Choices
@@ -124,7 +125,8 @@ def load_script(
                 raise InvalidNetworkError(missing)
             network = replace(network, notes=(*network.notes, missing))
         return network
-    return bind_file(network, params, params_key, bn_stat)
+    listed = listed_on(choices.day, network)
+    return bind_file(network, params, params_key, bn_stat, listed)
 
 
 def _read(path: Path) -> str:

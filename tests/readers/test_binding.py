@@ -112,7 +112,11 @@ CAUSES = {
     ),
     "more": (lambda net, values: [np.ones((2, 2)), *values], "Arrays 1 to"),
     "fewer": (lambda net, values: values[:3], "the net goes on where it ends"),
-    "another order": (lambda net, values: values[::-1], "The same shapes in another order"),
+    "backwards": (lambda net, values: values[::-1], "backwards, as nolearn 0.5 saved them"),
+    "another order": (
+        lambda net, values: [*values[2:], *values[:2]],
+        "The same shapes in another order",
+    ),
     "transposed": (
         lambda net, values: [v.T if v.ndim == 2 else v for v in values],
         "(inputs, units) in Lasagne",

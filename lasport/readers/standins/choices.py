@@ -53,14 +53,18 @@ class Choices:
         """What ``lasagne.__version__`` says."""
         return self.version if self.version in RELEASES else f"0.1.dev ({self.version})"
 
+    @property
+    def day(self) -> str:
+        """The day of the version."""
+        return RELEASES.get(self.version, self.version)
+
     def defaults(self, kind: str, given: Collection[str]) -> dict[str, object]:
         """Return the arguments of a layer class that are not those of the newest version."""
         module, _, name = kind.rpartition(".")
-        day = RELEASES.get(self.version, self.version)
         found: dict[str, object] = {
             argument: default
             for until, names, argument, default in FORMER_DEFAULTS
-            if name in names and day < until and argument not in given
+            if name in names and self.day < until and argument not in given
         }
         if name.startswith("Conv") and module.endswith(ON_GPU) and "flip_filters" not in given:
             if self.flip_filters is None:
@@ -81,4 +85,5 @@ class Choices:
         return (note,)
 
 
-CHOICES: ContextVar[Choices] = ContextVar("CHOICES")
+# Outside of a script, the defaults.
+CHOICES: ContextVar[Choices] = ContextVar("CHOICES", default=Choices())  # noqa: B039

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from lasport.errors import ScriptError
+from lasport.readers.listing import TOPOLOGICAL_SINCE
+from lasport.readers.standins.choices import CHOICES
 from lasport.readers.standins.layers import LAYERS, Layer, MergeLayer
 from lasport.readers.standins.parts import or_linear
 from lasport.readers.standins.symbols import CONFIG, SharedVariable, Symbol
@@ -31,7 +33,9 @@ ALIASES = {
 
 
 def get_all_layers(layer: Any, treat_as_input: Iterable[Layer] | None = None) -> list[Layer]:
-    """Return all layers below one or several, each after all that feed it."""
+    """Return all layers below one or several, as Lasagne's version orders them."""
+    if CHOICES.get().day < TOPOLOGICAL_SINCE:
+        return _from_outputs(layer)
     closed = set(treat_as_input or ())
     ordered: dict[Layer, None] = {}
     opened: set[Layer] = set()
@@ -45,6 +49,13 @@ def get_all_layers(layer: Any, treat_as_input: Iterable[Layer] | None = None) ->
         if top not in closed:
             stack.extend(reversed(_sources(top)))
     return list(ordered)
+
+
+def _from_outputs(layer: Any) -> list[Layer]:
+    listed = list(layer) if isinstance(layer, (list, tuple)) else [layer]
+    for each in listed:  # which grows meanwhile
+        listed += [source for source in dict.fromkeys(_sources(each)) if source not in listed]
+    return listed
 
 
 def _sources(layer: Layer) -> list[Layer]:
