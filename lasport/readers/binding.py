@@ -111,6 +111,8 @@ def bind(
     """
     owned = list(network.owned_params())
     slots = owned if listed is None else list(listed)
+    if parameters.order == "by layer":  # which each have theirs, shared or not
+        slots = list(_slots_of_layers(network))
     rows = list(_rows(slots, parameters))
     wrong = [row for row in rows if not row.fits]
     if wrong:
@@ -121,6 +123,7 @@ def bind(
         ]
         causes = likely_causes(network, slots, parameters, misfits)
         raise InvalidNetworkError("\n".join([*_table(wrong, len(rows)), *causes]))
+    _require_agreement(rows)
     # By the parameter's identity: in the order of the file's layers, where those are in another.
     values = {
         id(row.expected.value): _read_only(row.got)
@@ -163,6 +166,28 @@ def _with_values(network: Network, values: Mapping[int, Array]) -> Network:
         return replace(layer, params=params, attributes=attributes)
 
     return replace(network, layers=tuple(map(renew, network.layers)))
+
+
+def _slots_of_layers(network: Network) -> Iterator[Slot]:
+    """Yield the variables of each layer's ``get_params``, also those of an earlier layer."""
+    owned = {id(param.value): param for _, param in network.owned_params()}
+    for layer in network.layers:
+        variables = [each for param in layer.params.values() for each in param.variables]
+        for variable in dict.fromkeys(map(id, variables)):
+            yield layer, owned[variable]
+
+
+def _require_agreement(rows: Sequence[_Row]) -> None:
+    """Refuse two values for one shared variable."""
+    first: dict[int, _Row] = {}
+    for row in rows:
+        if row.expected is not None and row.got is not None:
+            other = first.setdefault(id(row.expected.value), row)
+            if other.got is not None and not np.array_equal(other.got, row.got, equal_nan=True):
+                raise InvalidNetworkError(
+                    f"{other.label} and {row.label} are one variable in the net, and two values in "
+                    "the file"
+                )
 
 
 def _rows(listed: Sequence[Slot], parameters: SavedParameters) -> Iterator[_Row]:

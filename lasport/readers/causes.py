@@ -80,8 +80,8 @@ def _other_lists(
     before = f"as Lasagne listed them before {TOPOLOGICAL_SINCE}; say so with the build script"
     yield f"the parameters from the outputs on, {before} ({option} 2015-03-24)", former
     yield f"the parameters as Lasagne lists them since {TOPOLOGICAL_SINCE} ({option})", today
-    for backwards in (today[::-1], former[::-1]):
-        yield "the parameters backwards, as nolearn 0.5 saved them", backwards
+    yield f"the parameters backwards, as nolearn 0.5 did ({option} 2015-01-22)", former[::-1]
+    yield "the parameters backwards, as nolearn 0.5 did with a later Lasagne", today[::-1]
 
 
 def _place(part: Sequence[Shape], whole: Sequence[Shape]) -> int | None:

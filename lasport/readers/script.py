@@ -32,6 +32,7 @@ from lasport.readers.standins.choices import NEWEST, Choices
 from lasport.readers.standins.helpers import get_all_params
 from lasport.readers.standins.layers import Layer
 from lasport.readers.standins.modules import standing_in
+from lasport.readers.standins.nolearn import NeuralNet
 from lasport.readers.standins.symbols import SharedVariable, Symbol
 from lasport.spec import Network
 
@@ -125,7 +126,7 @@ def load_script(
                 raise InvalidNetworkError(missing)
             network = replace(network, notes=(*network.notes, missing))
         return network
-    listed = listed_on(choices.day, network)
+    listed = listed_on(choices.day, network, nolearn=isinstance(run, NeuralNet))
     return bind_file(network, params, params_key, bn_stat, listed)
 
 
@@ -155,7 +156,10 @@ def _run(
             build = getattr(module, function, None)
             if not callable(build):
                 raise ScriptError(f"there is no function {function!r} in it")
-            return build(**kwargs)
+            result = build(**kwargs)
+            if isinstance(result, NeuralNet):
+                result.initialize()
+            return result
         except LasportError as error:
             raise ScriptError(f"{_place(error, path)}: {error}") from error
         except (Exception, SystemExit) as error:
@@ -242,6 +246,8 @@ def _layers(result: object, where: str) -> Any:
     """Return the layers among what a build function returned, beside variables and numbers."""
     if isinstance(result, Layer):
         return result
+    if isinstance(result, NeuralNet):
+        return result.layers_of_output()
     if isinstance(result, dict) and all(isinstance(value, Layer) for value in result.values()):
         return result
     entries = list(result.values()) if isinstance(result, dict) else result

@@ -65,6 +65,19 @@ def test_values_by_layer(net):
     assert_bound(bind(net, SavedParameters("by layer", layers, tuple(values), everyone)), values)
 
 
+def test_layers_that_share_a_variable_have_it_each():
+    net = load_case("net_shared_weights").network
+    every = [(layer.name, param.value) for layer in net.layers for param in layer.params.values()]
+    names, values = zip(*every, strict=True)
+    shared = next(n for n, value in enumerate(values) if any(value is v for v in values[:n]))
+    everyone = tuple(layer.name for layer in net.layers)
+    bound = bind(net, SavedParameters("by layer", names, values, everyone))
+    assert_bound(bound, net.param_values())
+    other = (*values[:shared], values[shared] + 1, *values[shared + 1 :])
+    with pytest.raises(InvalidNetworkError, match="are one variable in the net, and two values"):
+        bind(net, SavedParameters("by layer", names, other, everyone))
+
+
 def test_one_vector_is_cut_in_order(net):
     values = other_values(net)
     vector = np.concatenate([value.ravel() for value in values])
@@ -112,7 +125,7 @@ CAUSES = {
     ),
     "more": (lambda net, values: [np.ones((2, 2)), *values], "Arrays 1 to"),
     "fewer": (lambda net, values: values[:3], "the net goes on where it ends"),
-    "backwards": (lambda net, values: values[::-1], "backwards, as nolearn 0.5 saved them"),
+    "backwards": (lambda net, values: values[::-1], "backwards, as nolearn 0.5 did with a later"),
     "another order": (
         lambda net, values: [*values[2:], *values[:2]],
         "The same shapes in another order",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from lasport.errors import UsageError
+from lasport.errors import ScriptError, UsageError
 
 __all__ = ["CHOICES", "NEWEST", "ON_GPU", "Choices"]
 
@@ -19,6 +19,16 @@ FORMER_DEFAULTS = (
     ("2015-08-13", ("MaxPool1DLayer", "MaxPool2DLayer", "Pool2DLayer"), "ignore_border", False),
     ("2015-11-12", ("GRULayer",), "learn_init", True),
 )
+# What arguments were called in development versions before 0.1.
+FORMER_NAMES = {
+    "border_mode": "pad",
+    "ds": "pool_size",
+    "filter_length": "filter_size",
+    "input_layer": "incoming",
+    "input_layers": "incomings",
+    "st": "stride",
+    "strides": "stride",
+}
 # Modules whose layers only a GPU computes, and that Lasagne has only where there is one.
 ON_GPU = (".dnn", ".corrmm", ".cuda_convnet")
 
@@ -57,6 +67,37 @@ class Choices:
     def day(self) -> str:
         """The day of the version."""
         return RELEASES.get(self.version, self.version)
+
+    def renamed(
+        self, name: str, known: Collection[str], given: Mapping[str, object]
+    ) -> dict[str, object]:
+        """Return the arguments of a layer class under today's names.
+
+        Parameters
+        ----------
+        name : str
+            Of the class.
+        known : collection of str
+            What it takes today.
+        given : mapping of str to object
+        """
+        former = {
+            old: new
+            for old, new in FORMER_NAMES.items()
+            if old in given and old not in known and new in known
+        }
+        if former and self.day >= RELEASES["0.1"]:
+            raise ScriptError(
+                f"{name} took {next(iter(former))} before Lasagne 0.1, which had other defaults: "
+                "say the day of the version that the script was written for (lasagne_version=, "
+                "--lasagne-version 2015-03-01)"
+            )
+        # Some took border_mode beside pad, either of them None.
+        return {
+            former.get(key, key): value
+            for key, value in given.items()
+            if key not in former or value is not None
+        }
 
     def defaults(self, kind: str, given: Collection[str]) -> dict[str, object]:
         """Return the arguments of a layer class that are not those of the newest version."""

@@ -24,6 +24,7 @@ ALIASES = {
     "bc01_to_c01b": "ShuffleBC01ToC01BLayer",
     "c01b_to_bc01": "ShuffleC01BToBC01Layer",
     "concat": "ConcatLayer",
+    "MultipleInputsLayer": "MergeLayer",
     "dimshuffle": "DimshuffleLayer",
     "dropout": "DropoutLayer",
     "flatten": "FlattenLayer",
@@ -98,6 +99,16 @@ def set_all_param_values(layer: Any, values: Any, **tags: bool) -> None:
             )
     for param, value in zip(params, values, strict=True):
         param.set_value(value)
+
+
+def get_all_bias_params(layer: Any) -> list[Symbol]:
+    """Return the parameters that no regularizer counts, as before 0.1."""
+    return get_all_params(layer, regularizable=False)
+
+
+def get_all_non_bias_params(layer: Any) -> list[Symbol]:
+    """Return the parameters that a regularizer counts, as before 0.1."""
+    return get_all_params(layer, regularizable=True)
 
 
 def count_params(layer: Any, **tags: bool) -> int:
@@ -238,6 +249,7 @@ HELPERS: Mapping[str, Any] = {
     for function in (
         *(get_all_layers, get_all_params, get_all_param_values, set_all_param_values),
         *(count_params, get_output, get_output_shape),
+        *(get_all_bias_params, get_all_non_bias_params),
         *(batch_norm, batch_norm_dnn, instance_norm, layer_norm, standardize, prelu, rrelu),
     )
 } | {

@@ -61,6 +61,14 @@ class Layer:
         """The shape of what the layer gives; None for open sizes."""
         return self.get_output_shape_for(self.input_shape)
 
+    def get_output_shape(self) -> Shape:
+        """Return the same; before 0.1 it was no property."""
+        return self.output_shape
+
+    def get_output(self, *args: Any, **kwargs: Any) -> Symbol:
+        """Return a variable that stands for the output, as before 0.1."""
+        return self.get_output_for()
+
     def get_output_shape_for(self, input_shape: Any) -> Shape:
         """Return the shape for inputs of a shape; users' own layers say theirs."""
         family = family_of(self.kind)
@@ -415,8 +423,9 @@ def _declare(kind: str, base: type[Layer], signature: inspect.Signature) -> type
     inherited = _inherited(base, signature)
 
     def initialize(self: Layer, *args: Any, **kwargs: Any) -> None:
-        bound = signature.bind(*args, **kwargs)
-        former = CHOICES.get().defaults(kind, bound.arguments)
+        choices = CHOICES.get()
+        bound = signature.bind(*args, **choices.renamed(name, signature.parameters, kwargs))
+        former = choices.defaults(kind, bound.arguments)
         bound.arguments |= former
         bound.apply_defaults()
         arguments = inherited | bound.arguments

@@ -1,4 +1,4 @@
-"""The modules ``lasagne`` and ``theano``, in place for as long as a build script runs."""
+"""The modules ``lasagne``, ``theano`` and ``nolearn``, in place while a build script runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -16,12 +16,12 @@ from lasport.readers.standins.choices import CHOICES, ON_GPU, Choices
 from lasport.readers.standins.declarations import DECLARATIONS
 from lasport.readers.standins.helpers import ALIASES, HELPERS
 from lasport.readers.standins.layers import LAYERS
+from lasport.readers.standins.nolearn import NOLEARN
 from lasport.readers.standins.parts import INIT, NONLINEARITIES, UTILS
 from lasport.readers.standins.symbols import CONFIG, function_named, make_tensor, shared
 
 __all__ = ["standing_in"]
 
-ROOTS = ("lasagne", "theano")
 # Where Python 2's standard library has gone.
 RENAMED = {
     "__builtin__": "builtins",
@@ -44,6 +44,7 @@ CHILDREN = {
         *("normalization", "pool", "recurrent", "shape", "special"),
     ),
     "lasagne.theano_extensions": ("conv", "padding"),
+    "nolearn.lasagne": ("base", "handlers", "util"),
     "theano": ("compile", "gof", "gradient", "sandbox", "tensor"),
     "theano.sandbox": ("rng_mrg",),
     "theano.tensor": ("extra_ops", "nnet", "shared_randomstreams", "signal"),
@@ -88,7 +89,7 @@ def standing_in(choices: Choices | None = None) -> Iterator[None]:
 
 
 def _is_ours(name: str) -> bool:
-    return name.partition(".")[0] in ROOTS
+    return name.partition(".")[0] in MODULES
 
 
 class _Loader(importlib.abc.Loader):
@@ -106,14 +107,14 @@ class _Loader(importlib.abc.Loader):
 
 
 class _Finder(importlib.abc.MetaPathFinder):
-    """Finds ``lasagne`` and ``theano`` with all that is below them, before anybody else."""
+    """Finds the libraries that are stood in for with all below them, before anybody else."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         if not _is_ours(name):
             return None
-        module = _theano(name) if name.startswith("theano") else _lasagne(name)
+        module = MODULES[name.partition(".")[0]](name)
         if module is None:
             return None
         module.__path__ = []
@@ -202,3 +203,20 @@ def _lasagne(name: str) -> ModuleType | None:
     module = ModuleType(name)
     vars(module).update(modules[name])
     return module
+
+
+def _nolearn(name: str) -> ModuleType:
+    """Return any module of nolearn's; of those that are not for Lasagne nothing can be used."""
+    if name in ("nolearn.lasagne.util", "nolearn.lasagne.visualize"):
+        return _Functions(name)
+    module = _Absent(name)
+    if name in ("nolearn.lasagne", "nolearn.lasagne.base", "nolearn.lasagne.handlers"):
+        vars(module).update(NOLEARN)
+    return module
+
+
+MODULES: Mapping[str, Callable[[str], ModuleType | None]] = {
+    "lasagne": _lasagne,
+    "nolearn": _nolearn,
+    "theano": _theano,
+}
