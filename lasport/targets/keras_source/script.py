@@ -16,8 +16,11 @@ from lasport.targets.keras_source.code import (
     call,
     constant,
 )
+from lasport.targets.keras_source.loops import Loop, rolled
 from lasport.targets.keras_source.statements import (
+    COUNTER,
     OWN,
+    Statement,
     build_name,
     statements,
 )
@@ -148,15 +151,24 @@ def _function(
         yield f'{INDENT}if keras.config.image_data_format() != "channels_last":'
         message = '"set Keras\' image_data_format to channels_last"'
         yield f"{INDENT * 2}raise RuntimeError({message})"
-    for statement in body:
-        if statement.comment is not None:
-            yield f"{INDENT}# {statement.comment}"
-        yield from assign(statement.target, statement.value, 1)
     plan = calls.plan
     inputs = [variables[calls.results[value.id]] for value in plan.inputs]
     outputs = [variables[calls.results[value.id]] for value in plan.outputs]
+    for part in rolled(body, [*inputs, *outputs]):
+        if isinstance(part, Loop):
+            yield f"{INDENT}for {COUNTER} in {part.values}:"
+            for statement in part.body:
+                yield from _lines(statement, 2)
+        else:
+            yield from _lines(part, 1)
     model = call("keras.Model", _single(inputs), _single(outputs), name=constant(name))
     yield from assign("return", model, 1)
+
+
+def _lines(statement: Statement, indent: int) -> Iterator[str]:
+    if statement.comment is not None:
+        yield f"{INDENT * indent}# {statement.comment}"
+    yield from assign(statement.target, statement.value, indent)
 
 
 def _load() -> Iterator[str]:

@@ -14,10 +14,26 @@ from lasport.targets.keras_calls import Call, Calls
 from lasport.targets.keras_source.code import Brackets, Expression, call, constant
 from lasport.terminal import harmless
 
-__all__ = ["OWN", "Statement", "statements"]
+__all__ = ["CHAIN", "COUNTER", "OWN", "Comment", "Statement", "statements"]
 
 OWN = "lasport.keras_layers."
 CHAIN = "x"  # the variable of whatever only the next line needs
+COUNTER = "n"  # of loops
+RESERVED = (CHAIN, COUNTER, "keras", "layers", "keras_layers")
+
+
+@dataclass(frozen=True)
+class Comment:
+    """What is said of a Lasagne layer: its name, its class, and the shape of its output."""
+
+    layer: str
+    kind: str
+    shape: str
+
+    def __str__(self) -> str:
+        text = f"{self.layer}: {self.kind}{', ' if self.shape else ''}{self.shape}"
+        # Names are what a file says, and must not end the comment that they stand in.
+        return harmless(text).replace("\n", "\\n")
 
 
 @dataclass(frozen=True)
@@ -30,13 +46,13 @@ class Statement:
         The variable.
     value : Expression
         What it becomes.
-    comment : str or None
+    comment : Comment or None
         The Lasagne layer that begins here.
     """
 
     target: str
     value: Expression
-    comment: str | None = None
+    comment: Comment | None = None
 
 
 def statements(calls: Calls, dtype: str | None) -> tuple[list[Statement], dict[str, str]]:
@@ -72,7 +88,7 @@ class _Writer:
         self.dtype = dtype
         self.variables: dict[str, str] = {}
         self.layers: dict[str, str] = {}  # variables of layers that are called more than once
-        self.taken = {CHAIN, "keras", "layers", "keras_layers", "Path", "WEIGHTS", "build"}
+        self.taken = set(RESERVED)
         self.reused = {each.reuses for each in calls.calls}
 
     def run(self) -> Iterator[Statement]:
@@ -81,15 +97,14 @@ class _Writer:
         before = None
         for step, its_calls in self.calls.by_step():
             layer = layers[step.layer]
-            comment = _one_line(f"{layer.name}: {layer.kind.rpartition('.')[2]}")
-            if layer.output_shape is not None:
-                comment += f", {format_shape(layer.output_shape)}"
+            shape = "" if layer.output_shape is None else format_shape(layer.output_shape)
+            comment = Comment(layer.name, layer.kind.rpartition(".")[2], shape)
             for each in its_calls:
                 heading = None if comment == before else comment
                 before = comment
                 yield from self._call(each, heading, each.name in chained)
 
-    def _call(self, each: Call, comment: str | None, is_chained: bool) -> Iterator[Statement]:
+    def _call(self, each: Call, comment: Comment | None, is_chained: bool) -> Iterator[Statement]:
         made = self._layer(each)
         if each.name in self.reused:
             self.layers[each.name] = self._name(f"{each.name}_layer")
@@ -147,8 +162,3 @@ def _spelled(each: Call) -> str:
     if each.layer.startswith(OWN):
         return f"keras_layers.{each.layer.removeprefix(OWN)}"
     return each.layer.replace("keras.layers.", "layers.")
-
-
-def _one_line(text: str) -> str:
-    """Return text from a file so that it cannot end the comment that it stands in."""
-    return harmless(text).replace("\n", "\\n")
