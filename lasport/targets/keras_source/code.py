@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["WIDTH", "Brackets", "Expression", "assign", "call", "constant"]
+__all__ = ["INDENT", "WIDTH", "Brackets", "Expression", "assign", "call", "constant"]
 
 WIDTH = 88  # characters of a line, as ruff and black have it
 INDENT = "    "

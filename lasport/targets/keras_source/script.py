@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from lasport.errors import UsageError
 from lasport.targets.keras_calls import Call, Calls
 from lasport.targets.keras_source.code import (
     INDENT,
+    WIDTH,
     Brackets,
     Expression,
     assign,
@@ -99,8 +101,11 @@ def _docstring(calls: Calls, used: Sequence[Call]) -> Iterator[str]:
     own = sorted({each.layer.removeprefix(OWN) for each in used if each.layer.startswith(OWN)})
     if own:
         yield ""
-        yield "Keras ships no layer for some of what this net computes, so lasport is needed for:"
-        yield f"{', '.join(own)}."
+        yield from textwrap.wrap(
+            "Keras ships no layer for some of what this net computes, so lasport is needed, for: "
+            f"{', '.join(own)}.",
+            WIDTH,
+        )
     yield '"""'
 
 
