@@ -23,7 +23,9 @@ VERDICTS = {
     "NOT ALL COMPARED": ("Not all compared", "incomplete", "!"),
 }
 DRAWN = {"layers": "one pass", "single": "layer by layer"}
-STATISTICS, ENTRIES = 9, 8  # as many as can be told apart on a page, and in a drawing
+NUMBERS = ("Error", "Largest difference", "99 %", "Median", "Remark")
+# As many as are of use on a page, and can be told apart in a drawing.
+FAILURES, STATISTICS, ENTRIES = 20, 9, 8
 
 
 def page(report: Report) -> str:
@@ -58,7 +60,7 @@ def article(report: Report) -> Element:
     return element(
         "article",
         _header(report),
-        _divergence(report),
+        _differences(report),
         _not_compared(report),
         _comparisons_by_kind(report.groups),
         _errors(report),
@@ -100,20 +102,24 @@ def _explained(comparison: Comparison) -> str:
     return f"{relative:.2g} of the largest entry, {ulp:.2g} units in the last place{allowed}"
 
 
-def _divergence(report: Report) -> Element | None:
-    first = report.first_divergence
-    if first is None:
+def _differences(report: Report) -> Element | None:
+    failures = report.failures
+    if not failures:
         return None
+    more = len(failures) - FAILURES
     return element(
         "section",
-        element("h2", "First divergence"),
+        element("h2", "What differs"),
         element(
             "p",
             "In the order of the net, the first array that differs is ",
-            _code(first.subject),
-            ".",
+            _code(failures[0].subject),
+            f" in {failures[0].dtype}.",
         ),
-        element("p", str(first), class_="finding"),
+        _table(
+            ("", "Subject", "In", *NUMBERS), [_row(row, whole=True) for row in failures[:FAILURES]]
+        ),
+        element("p", f"{more} more are listed below.") if more > 0 else None,
     )
 
 
@@ -257,7 +263,6 @@ def _all_comparisons(groups: Sequence[Group]) -> Element:
                 f" {group}: {group.agreed} of {len(group.members)} agree",
             ),
             _comparisons(group),
-            **({} if group.agreed == len(group.members) else {"open": "open"}),
         )
         for group in groups
     ]
@@ -323,28 +328,33 @@ def _histogram(title: str, histogram: Histogram) -> Element:
 
 
 def _comparisons(group: Group) -> Element:
-    head = ("", "Subject", "Error", "Largest difference", "99 %", "Median", "Remark")
-    return _table(head, [_row(comparison) for comparison in group.members])
+    return _table(("", "Subject", *NUMBERS), [_row(member) for member in group.members])
 
 
-def _row(comparison: Comparison) -> Element:
+def _row(comparison: Comparison, *, whole: bool = False) -> Element:
+    """Return a line of a table; a whole one also says what its group would have said."""
     numbers = [""] * 4
     difference = comparison.difference
     if difference is not None:
         plain = (difference.largest, difference.q99, difference.median)
         numbers = [error_text(comparison), *(f"{number:.2g}" for number in plain)]
-    remark = comparison.problem or ""
-    if comparison.agreement is not None:
-        agreement = comparison.agreement
-        remark = f"same class in {agreement.same} of {agreement.rows} rows, {agreement.ties} ties"
+    name = comparison.subject if whole else comparison.name
     return element(
         "tr",
         _cell(_mark_of(comparison.ok)),
-        element("th", _code(comparison.name), scope="row"),
+        element("th", _code(name), scope="row"),
+        _cell(comparison.dtype) if whole else None,
         *(_cell(text, number=True) for text in numbers),
-        _cell(remark),
+        _cell(_remark(comparison)),
         class_=None if comparison.ok else "failed",
     )
+
+
+def _remark(comparison: Comparison) -> str:
+    agreement = comparison.agreement
+    if agreement is None:
+        return comparison.problem or ""
+    return f"same class in {agreement.same} of {agreement.rows} rows, {agreement.ties} ties"
 
 
 def _table(head: Sequence[str], rows: Sequence[Element]) -> Element:
