@@ -16,7 +16,7 @@ DECADE = 30  # height of a power of ten, as long as there are not too many
 HIGHEST = 330
 LANE = 24  # of what has no logarithm
 NAMES = 48  # layers whose names have room on the axis
-LONGEST_NAME = 24
+LONGEST_NAME = 22
 SMALL_WIDTH, SMALL_HEIGHT = 300, 190
 
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -118,9 +118,12 @@ def error_chart(
 
     drawing = [*_decades(heights, values), _axis_title(axis, heights)]
     drawing += _bound(heights.place(bound[0]), bound[1])
-    for one in series:
+    aside = min(spacing / (len(series) + 1), 2 * radius)
+    for k, one in enumerate(series):
+        # Side by side, so that none of equal size hides another.
+        middle = LEFT + spacing / 2 + (k - (len(series) - 1) / 2) * aside
         for mark in one.marks:
-            x = LEFT + (mark.column + 0.5) * spacing
+            x = middle + mark.column * spacing
             drawing.append(_mark(one, mark, x, heights.place(mark.value), radius))
     drawing += _legend(series)
     drawing += _column_names(columns, spacing, floor)

@@ -23,6 +23,11 @@ VERDICTS = {
     "NOT ALL COMPARED": ("Not all compared", "incomplete", "!"),
 }
 DRAWN = {"layers": "one pass", "single": "layer by layer"}
+JUDGED = (
+    "Both are computed in float64, where the largest difference, relative to the largest entry, shows "
+    "whether the structure is the same; and in narrower types, where the port's error against the "
+    "float64 result is counted in times the original's own."
+)
 NUMBERS = ("Error", "Largest difference", "99 %", "Median", "Remark")
 # As many as are of use on a page, and can be told apart in a drawing.
 FAILURES, STATISTICS, ENTRIES = 20, 9, 8
@@ -98,8 +103,7 @@ def _explained(comparison: Comparison) -> str:
     allowed = "" if comparison.bound is None else f" ({bound_text(comparison)} allowed)"
     if comparison.ratio is not None:
         return f"{comparison.ratio:.2g} times the original's own rounding error{allowed}"
-    relative, ulp = comparison.difference.relative, comparison.difference.ulp
-    return f"{relative:.2g} of the largest entry, {ulp:.2g} units in the last place{allowed}"
+    return f"{error_text(comparison)}, relative to the largest entry{allowed}"
 
 
 def _differences(report: Report) -> Element | None:
@@ -147,7 +151,9 @@ def _comparisons_by_kind(groups: Sequence[Group]) -> Element:
         for group in groups
     ]
     head = ("", "What", "Float type", "Agree", "Worst", "Its error", "Bound")
-    return element("section", element("h2", "What was compared"), _table(head, rows))
+    return element(
+        "section", element("h2", "What was compared"), element("p", JUDGED), _table(head, rows)
+    )
 
 
 def _errors(report: Report) -> Element | None:

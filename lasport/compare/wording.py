@@ -33,6 +33,8 @@ PLACES = {
     "reference": "the record against the numpy reference",
 }
 
+COUNTABLE = 1e6  # an error of more units in the last place has nothing to do with them
+
 
 def error_size(comparison: Comparison) -> float:
     """Return an error in units of rounding; infinity where there is no number.
@@ -55,7 +57,8 @@ def error_text(comparison: Comparison) -> str:
         return comparison.problem or "not compared"
     if comparison.ratio is not None:
         return f"{comparison.ratio:.2g} times"
-    return f"{comparison.difference.relative:.2g}, {comparison.difference.ulp:.2g} ulp"
+    relative, ulp = comparison.difference.relative, comparison.difference.ulp
+    return f"{relative:.2g}, {ulp:.2g} ulp" if ulp < COUNTABLE else f"{relative:.2g}"
 
 
 def bound_text(comparison: Comparison) -> str:

@@ -87,7 +87,7 @@ def test_rows_fit_the_terminal_and_remarks_are_whole():
     assert len(rows) == len(different_report(name).groups)
     seen = [re.sub(r"\x1b\[\d*m", "", line) for line in rows]
     assert max(map(len, seen)) <= 80
-    assert seen[2].split()[-4:] == ["0.001,", "4.5e+12", "ulp", "1e-10"]
+    assert seen[2].split()[-2:] == ["0.001", "1e-10"]
     assert f"not compared: the model has no layers for {name}" in lines
     assert f"first divergence: inference/layers/{name}" in text
 
