@@ -6,21 +6,22 @@
 >>> assert lasport.verify(net, model)  # doctest: +SKIP
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from lasport.api import (
-    convert,
-    from_lasagne,
-    lasagne_param_values,
-    load,
-    to_keras,
-    to_source,
-    verify,
-)
-from lasport.errors import LasportError, UnsupportedLayersError
 from lasport.version import __version__
 
 if TYPE_CHECKING:
+    from lasport.api import (
+        convert,
+        from_lasagne,
+        lasagne_param_values,
+        load,
+        to_keras,
+        to_source,
+        verify,
+    )
+    from lasport.errors import LasportError, UnsupportedLayersError
     from lasport.own_layers import KerasLayer, SavedLayer, register, temporary_registrations
 
 __all__ = [
@@ -40,13 +41,18 @@ __all__ = [
     "verify",
 ]
 
-# Registering needs all families, which take longer to import than everything else here.
-_OWN_LAYERS = ("KerasLayer", "SavedLayer", "register", "temporary_registrations")
+# Imported when a name of theirs is asked for, in this order. Every start of pytest imports the
+# plugin, and this package with it; and registering needs all families, which take the longest.
+_MODULES = ("errors", "api", "own_layers")
 
 
 def __getattr__(name: str) -> object:
-    if name in _OWN_LAYERS:
-        from lasport import own_layers
-
-        return getattr(own_layers, name)
+    if name in __all__:
+        for module in (import_module(f"lasport.{place}") for place in _MODULES):
+            if name in module.__all__:
+                return getattr(module, name)
     raise AttributeError(f"module 'lasport' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

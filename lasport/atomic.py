@@ -1,4 +1,4 @@
-"""Output files that are there whole, or not at all."""
+"""Output files and directories that are there whole, or not at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lasport.errors import UsageError
 
-__all__ = ["replacing", "require_writable"]
+__all__ = ["filling", "replacing", "require_fillable", "require_writable"]
 
 
 @contextmanager
@@ -46,6 +46,62 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         partial.replace(target)
 
 
+@contextmanager
+def filling(path: str | os.PathLike[str], sign: str | None = None) -> Iterator[Path]:
+    """Let a block fill a directory elsewhere, and put it in place when the block succeeds.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the directory shall be.
+    sign : str, optional
+        As for :func:`require_fillable`.
+
+    Yields
+    ------
+    Path
+        An empty directory beside ``path``, which is gone afterwards.
+
+    Raises
+    ------
+    UsageError
+        If something is there that must not be replaced.
+    """
+    require_fillable(path, sign)
+    target = Path(path).resolve()
+    with tempfile.TemporaryDirectory(prefix=".lasport-", dir=target.parent) as directory:
+        partial = Path(directory) / "new"
+        partial.mkdir()
+        yield partial
+        if target.exists():
+            target.replace(Path(directory) / "old")
+        partial.replace(target)
+
+
+def require_fillable(path: str | os.PathLike[str], sign: str | None = None) -> None:
+    """Refuse a place for a directory while nothing has been computed yet.
+
+    Parameters
+    ----------
+    path : path-like
+        Where the directory shall be: it may be missing or empty.
+    sign : str, optional
+        A directory with a file of this name may be replaced too.
+
+    Raises
+    ------
+    UsageError
+        If there is no directory for it to be in or that one is read-only, or
+        if something is there that must not be replaced.
+    """
+    target = _require_place(path)
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{path}: is there already, and no directory")
+    replaceable = sign is not None and (target / sign).is_file()
+    if target.is_dir() and any(target.iterdir()) and not replaceable:
+        raise UsageError(f"{path}: is there already, and not empty")
+
+
 def require_writable(
     path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]] = ()
 ) -> None:
@@ -64,13 +120,19 @@ def require_writable(
         If the directory is missing or read-only, if something is there that is
         no regular file, or if the output is one of the inputs.
     """
-    target = Path(path).resolve()
-    if not target.parent.is_dir():
-        raise UsageError(f"{path}: there is no directory {target.parent}")
+    target = _require_place(path)
     if target.exists() and not target.is_file():
         raise UsageError(f"{path}: is there already, and no regular file")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
-        raise UsageError(f"{path}: directory {target.parent} cannot be written to")
     for source in map(Path, inputs):
         if target.exists() and source.exists() and target.samefile(source):
             raise UsageError(f"{path}: is the input itself; give the output another name")
+
+
+def _require_place(path: str | os.PathLike[str]) -> Path:
+    """Return where an output really is going to be, in a directory that takes one."""
+    target = Path(path).resolve()
+    if not target.parent.is_dir():
+        raise UsageError(f"{path}: there is no directory {target.parent}")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise UsageError(f"{path}: directory {target.parent} cannot be written to")
+    return target

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from lasport.api import verify
+from lasport.api import StrPath, load, verify
+from lasport.compare.wording import error_text, gaps
+from lasport.errors import UsageError
 from lasport.random_nets import random_network
 from lasport.spec import Network
 
 if TYPE_CHECKING:
     import keras
 
-    from lasport.compare.report import Report
+    from lasport.compare.report import Comparison, Report
     from lasport.oracles.record import Mode, Record
     from lasport.passes import DataFormat
     from lasport.targets.keras_calls import Profile
 
 __all__ = ["assert_equivalent", "random_network"]
 
+WORST = 5  # layers that a failure names
+
+# Told of every report before it is judged; what pytest's --lasport-report listens to.
+observers: list[Callable[[Report], None]] = []
+
 
 def assert_equivalent(
-    net: Network,
-    model: keras.Model | None = None,
+    net: Network | StrPath,
+    model: keras.Model | StrPath | None = None,
     oracle: str | Record = "reference",
     modes: Sequence[Mode] = ("inference", "training"),
     *,
+    params: StrPath | None = None,
+    kwargs: Mapping[str, object] | None = None,
     profile: Profile = "stock",
     passes: Sequence[int] = (1, 5),
     seed: int = 0,
@@ -36,10 +46,14 @@ def assert_equivalent(
 
     Parameters
     ----------
-    net : Network
-        The original.
-    model : keras.Model, optional
-        The port; by default the one that :func:`lasport.to_keras` makes.
+    net : Network or path-like
+        The original, or where :func:`lasport.load` finds it: a pickle, or
+        ``SCRIPT.py:FUNCTION``.
+    model : keras.Model or path-like, optional
+        The port, or a file that Keras can load it from; by default the one
+        that :func:`lasport.to_keras` makes.
+    params, kwargs
+        As for :func:`lasport.load`, where ``net`` is a path.
     oracle, modes, profile, passes, seed, outputs_only, data_format
         As for :func:`lasport.verify`.
 
@@ -51,8 +65,19 @@ def assert_equivalent(
     Raises
     ------
     AssertionError
-        With the text of the report, if something differs or was not compared.
+        If something differs or was not compared: where it starts, the layers
+        that are the furthest off, what was not compared, and all of the report.
+    UsageError
+        If parameters or arguments are given for a network that is loaded.
     """
+    if isinstance(net, (str, os.PathLike)):
+        net = load(net, params=params, kwargs=kwargs)
+    elif params is not None or kwargs is not None:
+        raise UsageError("params and kwargs are for a net that is loaded here, from its path")
+    if isinstance(model, (str, os.PathLike)):
+        from lasport.targets.keras_file import read_model
+
+        model = read_model(model)
     report = verify(
         net,
         model,
@@ -64,6 +89,35 @@ def assert_equivalent(
         outputs_only=outputs_only,
         data_format=data_format,
     )
+    for observe in observers:
+        observe(report)
     if not report.ok:
-        raise AssertionError(report.to_text())
+        raise AssertionError("\n".join(_explanation(report)))
     return report
+
+
+def _explanation(report: Report) -> Iterator[str]:
+    """Yield the lines of a failure, the most telling first."""
+    yield f"{report.model} does not compute what {report.oracle} does"
+    first = report.first_divergence
+    if first is not None:
+        yield f"first divergence: {first}"
+    worst = _worst_by_layer(report.failures)
+    if worst:
+        yield f"furthest off, of {len(worst)} layers that differ:"
+        for row in worst[:WORST]:
+            yield f"  {row.layer}: {error_text(row)}, in {row.subject} [{row.dtype}]"
+    for problem in report.problems:
+        yield f"not compared: {problem}"
+    for gap in gaps(report):
+        yield f"not asked for: {gap}"
+    yield "the whole report:"
+    yield report.to_text()
+
+
+def _worst_by_layer(failures: Sequence[Comparison]) -> list[Comparison]:
+    """Return each layer's worst comparison, the worst layer first."""
+    worst: dict[str, Comparison] = {}
+    for row in sorted(failures, key=lambda row: row.badness):
+        worst[row.layer] = row
+    return sorted(worst.values(), key=lambda row: row.badness, reverse=True)

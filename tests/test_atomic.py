@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from lasport.atomic import replacing, require_writable
+from lasport.atomic import filling, replacing, require_fillable, require_writable
 from lasport.errors import UsageError
 
 
@@ -75,3 +75,58 @@ def test_read_only_directory_is_refused(tmp_path, monkeypatch):
 def test_device_is_not_replaced():
     with pytest.raises(UsageError, match="no regular file"):
         require_writable(os.devnull)
+
+
+def test_directory_appears_only_when_the_block_is_done(tmp_path):
+    target = tmp_path / "evidence"
+    with filling(target) as partial:
+        (partial / "report.json").write_text("new")
+        assert not target.exists()
+    assert (target / "report.json").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_failing_block_leaves_no_directory(tmp_path):
+    def fill_half() -> None:
+        with filling(tmp_path / "evidence") as partial:
+            (partial / "report.json").write_text("ne")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fill_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_directory_is_filled(tmp_path):
+    (tmp_path / "evidence").mkdir()
+    with filling(tmp_path / "evidence") as partial:
+        (partial / "report.json").write_text("new")
+    assert (tmp_path / "evidence" / "report.json").read_text() == "new"
+
+
+def test_a_directory_with_the_sign_is_replaced_whole(tmp_path):
+    target = tmp_path / "evidence"
+    target.mkdir()
+    (target / "sign").touch()
+    (target / "old").touch()
+    with filling(target, "sign") as partial:
+        (partial / "new").touch()
+        assert (target / "old").exists()
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_places_that_take_no_directory_are_refused(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "something").touch()
+    for name, reason in {
+        "file": "no directory",
+        "full": "not empty",
+        "none/new": "there is no directory",
+    }.items():
+        with pytest.raises(UsageError, match=reason):
+            require_fillable(tmp_path / name, "sign")
+        with pytest.raises(UsageError, match=reason), filling(tmp_path / name):
+            pytest.fail("the block ran")
+    assert (tmp_path / "full" / "something").exists()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import lasport
-from lasport import cli, demo
+from lasport import cli, demo, pytest_plugin
 
 ROOT = Path(__file__).parent.parent
 
@@ -90,6 +90,11 @@ def test_the_command_is_installed(distribution):
     (command,) = (entry for entry in distribution.entry_points if entry.group == "console_scripts")
     assert command.name == "lasport"
     assert command.load() is cli.main
+
+
+def test_the_pytest_plugin_is_installed(distribution):
+    (plugin,) = (entry for entry in distribution.entry_points if entry.group == "pytest11")
+    assert plugin.load() is pytest_plugin
 
 
 def test_installed_files_are_those_of_the_checkout(distribution):

@@ -24,9 +24,9 @@ VERDICTS = {
 }
 DRAWN = {"layers": "one pass", "single": "layer by layer"}
 JUDGED = (
-    "Both are computed in float64, where the largest difference, relative to the largest entry, shows "
-    "whether the structure is the same; and in narrower types, where the port's error against the "
-    "float64 result is counted in times the original's own."
+    "Both are computed in float64, where the largest difference, relative to the largest entry, "
+    "shows whether the structure is the same; and in narrower types, where the port's error "
+    "against the float64 result is counted in times the original's own."
 )
 NUMBERS = ("Error", "Largest difference", "99 %", "Median", "Remark")
 # As many as are of use on a page, and can be told apart in a drawing.
