@@ -80,15 +80,15 @@ class Rounding:
     port, oracle : float
         Root mean squares of the errors against the float64 truth.
     expected : float
-        What the oracle's error counts as at least, from the number of roundings.
-    roundings : int
-        How many of them lie on the longest way to the array.
+        What the oracle's error counts as at least, from the number of terms.
+    terms : int
+        How many terms the longest sum on the way to the array has.
     """
 
     port: float
     oracle: float
     expected: float
-    roundings: int
+    terms: int
 
     @property
     def ratio(self) -> float:

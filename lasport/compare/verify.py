@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from lasport.compare.averages import DTYPES
+from lasport.compare.bounds import CONDITION_FACTOR, tightened
 from lasport.compare.metrics import ROUNDING_FACTOR, STRUCTURE_BOUND
 from lasport.compare.port import Port
 from lasport.compare.provenance import Provenance
@@ -103,11 +104,12 @@ def verify_port(
         "seed": record.meta["seed"],
         "structure_bound": STRUCTURE_BOUND,
         "rounding_factor": ROUNDING_FACTOR,
+        "condition_factor": CONDITION_FACTOR,
     }
     return Report(
         oracle,
         model,
-        tuple(stages.comparisons),
+        tuple(tightened(network, stages.comparisons)),
         tuple(stages.problems),
         tuple(stages.drifts),
         settings,

@@ -168,7 +168,7 @@ def test_the_errors_behind_a_ratio():
     truth = np.array([4.0, 1.0])
     found = rounding_error(truth + 0.5, truth + 0.25, truth, terms=9)
     assert (found.port, found.oracle) == (0.125, 0.0625)
-    assert (found.expected, found.roundings) == (3 * HALF_UNIT, 9)
+    assert (found.expected, found.terms) == (3 * HALF_UNIT, 9)
     assert found.ratio == 2
     half = rounding_error(np.array([4.0 + 2.0**-9, 1.0]), truth, truth, dtype="float16")
     assert half.expected == 2.0**-11
