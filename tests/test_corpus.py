@@ -5,6 +5,7 @@ The corpus is no part of the project; LASPORT_CORPUS says where it is.
 
 from __future__ import annotations
 
+import pickle
 import re
 from pathlib import Path
 
@@ -104,6 +105,33 @@ def test_scripts_take_all_parameters_and_are_equal(script, kwargs, name, layers,
     path = Path(__file__).parent / "corpus_scripts" / f"{script}.py"
     net = load(f"{path}:build", params=corpus / name, kwargs=kwargs)
     assert len(net.layers) == layers
+    report = verify(net, passes=(1,))
+    assert report, str(report)
+
+
+# File: what the script is called with that builds its net once more.
+SCRIPTED = {
+    "houghb__lignet/final-0-solids_net.pkl": {"function": "scaled"},
+    "houghb__lignet/double_hidden_ann_objects.pkl": {"function": "sigmoid"},
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTED)
+def test_scripts_build_the_pickled_nets(name, corpus, tmp_path):
+    pickled = load(corpus / name)
+    by_layer = {
+        layer.name: [param.value for param in layer.params.values()] for layer in pickled.layers
+    }
+    (tmp_path / "saved.pickle").write_bytes(pickle.dumps(by_layer))
+    net = load(
+        f"{Path(__file__).parent / 'corpus_scripts' / 'lignet.py'}:build",
+        kwargs={"units": NETS[name], **SCRIPTED[name]},
+        params=tmp_path / "saved.pickle",
+    )
+    for built, layer in zip(net.layers, pickled.layers, strict=True):
+        assert (built.name, built.kind, built.incoming) == (layer.name, layer.kind, layer.incoming)
+        assert built.attributes == layer.attributes
+    assert [v.dtype for v in net.param_values()] == [v.dtype for v in pickled.param_values()]
     report = verify(net, passes=(1,))
     assert report, str(report)
 

@@ -11,6 +11,7 @@ from lasagne.layers import (
     prelu,
 )
 from lasagne.nonlinearities import softmax
+from nolearn.lasagne import NeuralNet
 
 
 def plane(source, name, size):
@@ -32,4 +33,5 @@ def build(size=32, classes=15):
     net = DropoutLayer(net, name="f2_drop")
     net = ConcatLayer([net, InputLayer((None, 15), name="in4")], name="elem_channels2")
     net = prelu(DenseLayer(net, 270, name="fc_2"), name="prelu_f2")
-    return DenseLayer(net, classes, nonlinearity=softmax, name="out_layer")
+    net = DenseLayer(net, classes, nonlinearity=softmax, name="out_layer")
+    return NeuralNet(layers=net, max_epochs=200, update_learning_rate=0.01)
