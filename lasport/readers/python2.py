@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import CodeType
 from typing import Any, Literal, TypeAlias
 
@@ -14,11 +14,15 @@ __all__ = ["DIVIDE", "PythonVersion", "compile_script", "divide"]
 
 PythonVersion: TypeAlias = Literal[2, 3]
 
+# What imports mean depends on the package (_OldImports); what division does, on the future.
+OWN_FIXES = {"fissix.fixes.fix_future", "fissix.fixes.fix_import"}
 # The name under which a translated script finds Python 2's division.
 DIVIDE = "__python_2_divide__"
 
 
-def compile_script(source: str, filename: str, python: PythonVersion | None) -> CodeType:
+def compile_script(
+    source: str, filename: str, python: PythonVersion | None, siblings: Collection[str] = ()
+) -> CodeType:
     """Compile a script.
 
     Parameters
@@ -30,6 +34,8 @@ def compile_script(source: str, filename: str, python: PythonVersion | None) -> 
     python : {2, 3}, optional
         What the script is written for. By default Python 3, and Python 2 if it does not compile
         as that: a script that compiles as either may still divide integers as Python 2 does.
+    siblings : collection of str
+        The other modules of its package, which Python 2 imports by their name alone.
 
     Raises
     ------
@@ -49,15 +55,17 @@ def compile_script(source: str, filename: str, python: PythonVersion | None) -> 
         tree = ast.parse(translated, filename)
     except SyntaxError as error:
         raise _refusal(filename, error.lineno, error.msg) from error
-    future = any(
-        isinstance(node, ast.ImportFrom)
-        and node.module == "__future__"
-        and any(name.name == "division" for name in node.names)
+    future = {
+        alias.name
         for node in tree.body
-    )
-    if not future:
-        tree = ast.fix_missing_locations(_OldDivision().visit(tree))
-    return compile(tree, filename, "exec", dont_inherit=True)
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__"
+        for alias in node.names
+    }
+    if "division" not in future:
+        tree = _OldDivision().visit(tree)
+    if "absolute_import" not in future:
+        tree = _OldImports(siblings).visit(tree)
+    return compile(ast.fix_missing_locations(tree), filename, "exec", dont_inherit=True)
 
 
 def _refusal(filename: str, line: int | None, message: str | None) -> ScriptError:
@@ -69,7 +77,7 @@ def _translate(source: str, filename: str) -> str:
     from fissix.pgen2.parse import ParseError
     from fissix.pgen2.tokenize import TokenError
 
-    fixers = refactor.get_fixers_from_package("fissix.fixes")
+    fixers = set(refactor.get_fixers_from_package("fissix.fixes")) - OWN_FIXES
     try:
         tree = refactor.RefactoringTool(fixers).refactor_string(source + "\n", filename)
     except ParseError as error:
@@ -98,6 +106,45 @@ class _OldDivision(ast.NodeTransformer):
         before = ast.parse(ast.unparse(node.target), mode="eval").body
         value = ast.Call(ast.Name(DIVIDE, ast.Load()), [before, node.value], [])
         return ast.copy_location(ast.Assign([node.target], value), node)
+
+
+class _OldImports(ast.NodeTransformer):
+    """Turns ``import a`` into ``from . import a`` where that is another module of the package."""
+
+    def __init__(self, siblings: Collection[str]) -> None:
+        self.siblings = siblings
+
+    def _is_sibling(self, name: str | None) -> bool:
+        return name is not None and name.partition(".")[0] in self.siblings
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        if not node.level and self._is_sibling(node.module):
+            node.level = 1
+        return node
+
+    def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
+        return [
+            ast.copy_location(each, node)
+            for alias in node.names
+            for each in (
+                _import_sibling(alias) if self._is_sibling(alias.name) else [ast.Import([alias])]
+            )
+        ]
+
+
+def _import_sibling(alias: ast.alias) -> list[ast.stmt]:
+    """Return what imports ``a``, or ``a.b``, and binds what Python 2 binds."""
+    outer, _, inner = alias.name.rpartition(".")
+    if not outer:
+        return [ast.ImportFrom(None, [alias], 1)]
+    imported: list[ast.stmt] = [ast.ImportFrom(outer, [ast.alias(inner, alias.asname)], 1)]
+    if alias.asname is None:
+        first = alias.name.partition(".")[0]
+        imported = [
+            ast.ImportFrom(outer, [ast.alias(inner, "__imported__")], 1),
+            ast.ImportFrom(None, [ast.alias(first)], 1),
+        ]
+    return imported
 
 
 def divide(a: Any, b: Any) -> Any:

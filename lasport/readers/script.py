@@ -6,28 +6,21 @@ A build script is code: it runs, with all that it may do. What is below ``if __n
 
 from __future__ import annotations
 
-import builtins
-import functools
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import os
 import re
-import sys
-import tokenize
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from lasport.errors import InvalidNetworkError, LasportError, ScriptError
 from lasport.readers.binding import BatchNormStatistic, bind_file
 from lasport.readers.listing import listed_on
 from lasport.readers.live import read_layers
-from lasport.readers.python2 import DIVIDE, PythonVersion, compile_script, divide
+from lasport.readers.neighbours import among_neighbours, read_source
+from lasport.readers.python2 import PythonVersion, compile_script
 from lasport.readers.standins.choices import NEWEST, Choices
 from lasport.readers.standins.helpers import get_all_params
 from lasport.readers.standins.layers import Layer
@@ -39,17 +32,6 @@ from lasport.spec import Network
 __all__ = ["is_script", "load_script"]
 
 SCRIPT = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)", re.DOTALL)
-# Names that Python 2's scripts use and Python 3 lacks.
-PYTHON_2 = {
-    DIVIDE: divide,
-    "basestring": str,
-    "long": int,
-    "raw_input": input,
-    "reduce": functools.reduce,
-    "unichr": chr,
-    "unicode": str,
-    "xrange": range,
-}
 
 
 def is_script(path: str | os.PathLike[str]) -> bool:
@@ -130,16 +112,6 @@ def load_script(
     return bind_file(network, params, params_key, bn_stat, listed)
 
 
-def _read(path: Path) -> str:
-    try:
-        with tokenize.open(path) as stream:  # in the encoding that the script declares
-            return stream.read()
-    except OSError as error:
-        raise ScriptError(f"{path}: {error.strerror or error}") from error
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise ScriptError(f"{path}: {error}") from error
-
-
 def _run(
     path: Path,
     function: str,
@@ -147,10 +119,11 @@ def _run(
     python: PythonVersion | None,
     choices: Choices,
 ) -> object:
-    code = compile_script(_read(path), str(path), python)
+    code = compile_script(read_source(path), str(path), python)
     module = ModuleType(path.stem)
     module.__file__ = str(path)
-    with standing_in(choices), _beside(path, module, python):
+    # Neighbours last to be asked: a copy of Lasagne beside the script is not what it gets.
+    with among_neighbours(path, module, python), standing_in(choices):
         try:
             exec(code, vars(module))  # noqa: S102 - what it was given for
             build = getattr(module, function, None)
@@ -175,71 +148,6 @@ def _place(error: BaseException, path: Path) -> str:
         if frame.filename == str(path)
     ]
     return f"{path}, line {lines[-1]}" if lines else str(path)
-
-
-class _Neighbours(importlib.abc.MetaPathFinder):
-    """Finds modules in the script's folder, which may be for Python 2 like the script."""
-
-    def __init__(self, folder: str, python: PythonVersion | None) -> None:
-        self.folder, self.python = Path(folder), python
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Return the spec of a module that is a file beside the script."""
-        file = self.folder / f"{name}.py"
-        if "." in name or not file.is_file():
-            return None
-        return importlib.util.spec_from_loader(name, _Translating(file, self.python))
-
-
-class _Translating(importlib.abc.SourceLoader):
-    """Loads a module as the script is loaded, and leaves no compiled files behind."""
-
-    def __init__(self, file: Path, python: PythonVersion | None) -> None:
-        self.file, self.python = file, python
-
-    def get_filename(self, name: str) -> str:
-        return str(self.file)
-
-    def get_data(self, path: Any) -> bytes:
-        return Path(path).read_bytes()
-
-    def source_to_code(  # type: ignore[override]  # static there
-        self, data: object, path: object, *args: object, **options: object
-    ) -> CodeType:
-        return compile_script(_read(self.file), str(self.file), self.python)
-
-
-@contextmanager
-def _beside(path: Path, module: ModuleType, python: PythonVersion | None) -> Iterator[None]:
-    """Let a script import its neighbours, and find itself and Python 2's names."""
-    folder = str(path.parent.resolve())
-    before = dict(sys.modules)
-    arguments = sys.argv
-    added = {name: value for name, value in PYTHON_2.items() if not hasattr(builtins, name)}
-    sys.modules[module.__name__] = module
-    sys.path.insert(0, folder)
-    neighbours = _Neighbours(folder, python)
-    sys.meta_path.insert(0, neighbours)
-    sys.argv = [str(path)]
-    vars(builtins).update(added)
-    try:
-        yield
-    finally:
-        for name in added:
-            delattr(builtins, name)
-        sys.argv = arguments
-        sys.path.remove(folder)
-        sys.meta_path.remove(neighbours)
-        for name, other in list(sys.modules.items()):
-            # Its neighbours hold the stand-ins.
-            if other is module or (
-                name not in before and (getattr(other, "__file__", None) or "").startswith(folder)
-            ):
-                del sys.modules[name]
-        if module.__name__ in before:
-            sys.modules[module.__name__] = before[module.__name__]
 
 
 def _layers(result: object, where: str) -> Any:

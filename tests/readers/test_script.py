@@ -221,17 +221,6 @@ def test_a_script_that_divides_as_python_2_does_can_say_so(script):
     assert lasport.load(script(source), python=2).layers[-1].output_shape == (None, 4)
 
 
-def test_neighbours_are_imported_and_forgotten(script, tmp_path):
-    (tmp_path / "layers_of_mine.py").write_text(
-        "from lasagne.layers import InputLayer\nprint 'neighbour'\n"
-        "def source(): return InputLayer((None, 8 / 3))\n"
-    )
-    net = lasport.load(script("from layers_of_mine import source\ndef build(): return source()\n"))
-    assert net.layers[0].output_shape == (None, 2)
-    assert "layers_of_mine" not in sys.modules
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["layers_of_mine.py", "model.py"]
-
-
 def test_everything_is_as_it_was_afterwards(script):
     def state():
         names = [n for n in sys.modules if n.partition(".")[0] in ("lasagne", "theano", "model")]
