@@ -13,18 +13,14 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, BinaryIO, Literal, TypeAlias
-
-import numpy as np
+from typing import BinaryIO, Literal, TypeAlias
 
 from lasport.errors import RefusedFileError, UnreadableFileError, naming
 from lasport.readers.containers import allowed_size, open_content
+from lasport.readers.hdf5 import read_hdf5
 from lasport.readers.npy import MAGIC, read_npy
 from lasport.readers.pickle_machine import load_inert
 from lasport.spec import Array
-
-if TYPE_CHECKING:
-    import h5py
 
 __all__ = ["Content", "Format", "read_content"]
 
@@ -42,10 +38,9 @@ NUMBERED = re.compile(r"(.*?)(\d+)")
 PICKLE_MEMBER = "pkl"
 # What zipfile raises for damaged archives.
 ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error, OSError)
-# gzip, shuffle, fletcher32, szip, nbit, scaleoffset; and lzf, which h5py brings along.
-HDF5_FILTERS = {1, 2, 3, 4, 5, 6, 32000}
-# What h5py raises for damaged files, beside the errors of reading.
-HDF5_ERRORS = (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError)
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+# It may begin behind something else, as in the files of MATLAB.
+HDF5_PLACES = (0, 512, 1024, 2048)
 
 
 @dataclass(frozen=True)
@@ -101,8 +96,8 @@ def _parse(stream: BinaryIO) -> Content:
         return _read_zip(stream)
     if start.startswith(MAGIC):
         return Content("npy file", read_npy(stream.read()))
-    if start.startswith(b"\x89HDF\r\n\x1a\n"):
-        return Content("HDF5 file", _read_hdf5(stream))
+    if any(start.startswith(HDF5_MAGIC, place) for place in HDF5_PLACES):
+        return Content("HDF5 file", _in_order(read_hdf5(stream, allowed_size(stream))))
     return Content("pickle", load_inert(stream))
 
 
@@ -157,48 +152,6 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     if len(content) != info.file_size:
         raise UnreadableFileError(f"{name} has {len(content)} bytes, not {info.file_size}")
     return content
-
-
-def _read_hdf5(stream: BinaryIO) -> dict[str, Array]:
-    import h5py  # comes with keras; slow to import
-
-    arrays: dict[str, Array] = {}
-    left = allowed_size(stream)
-
-    def keep(name: str | bytes, item: object) -> None:
-        nonlocal left
-        if isinstance(name, bytes):
-            raise UnreadableFileError("HDF5 data with a name that is no text")
-        if isinstance(item, h5py.Dataset) and item.id.get_type().get_class() in numbers:
-            left -= item.nbytes
-            _require_present(name, item, left)
-            array = np.asarray(item[()])
-            array.flags.writeable = False
-            arrays[name] = array
-
-    # Enumerations are how h5py stores booleans.
-    numbers = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.ENUM)
-    try:
-        with h5py.File(stream, "r") as archive:
-            archive.visititems(keep)
-    except HDF5_ERRORS as error:
-        raise UnreadableFileError(f"truncated or corrupt HDF5 data: {error}") from error
-    return _in_order(arrays)
-
-
-def _require_present(name: str, dataset: h5py.Dataset, left: int) -> None:
-    """Refuse data of other files, and sizes that are declared and not there."""
-    absent = dataset.nbytes > 0 and dataset.id.get_storage_size() == 0
-    if dataset.external or dataset.is_virtual or absent or left < 0:
-        raise RefusedFileError(f"dataset {name} is not in the file with all its values")
-    properties = dataset.id.get_create_plist()
-    filters = {properties.get_filter(n)[0] for n in range(properties.get_nfilters())}
-    if not filters <= HDF5_FILTERS:
-        # The library would look for a plugin, which is code, under such a number.
-        raise RefusedFileError(
-            f"dataset {name} is packed by filter {max(filters - HDF5_FILTERS)}, which does not "
-            "come with HDF5; pack it again with gzip"
-        )
 
 
 def _in_order(arrays: Mapping[str, Array]) -> dict[str, Array]:

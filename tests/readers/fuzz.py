@@ -3,7 +3,7 @@
 ``python -m tests.readers.fuzz --cases 200000 --seed 0 pickle`` for a long run. While a file is
 read, an audit hook notes every import, open, exec, compile, socket, process and change of the
 file system; each case has a limit of time, and one of memory in proportion to its file. HDF5
-files are parsed in C, where a damaged one can end the process: run them on their own.
+files are parsed in C, where a damaged one can end the process: ``--batch`` starts others.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import io
 import os
 import pickle
 import random
+import re
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -24,17 +26,19 @@ import traceback
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 import lasport
 from lasport.errors import LasportError
-from lasport.readers.containers import read_bytes
+from lasport.readers.containers import allowed_size, read_bytes
+from lasport.readers.hdf5_process import read_datasets
 from lasport.readers.parameters import read_parameters
 from tests.python2_pickle import write_pickle
 
@@ -45,8 +49,23 @@ DEMO = Path(lasport.__file__).parent / "data" / "digits_bn.pkl"
 # Both begin with lasport.readers.files.read_content.
 Reader = Callable[[Path], object]
 READERS: tuple[Reader, ...] = (lasport.load, read_parameters)
+
+
+def read_hdf5_here(path: Path) -> None:
+    """Read HDF5 data in this process, as lasport does in another one."""
+    with path.open("rb") as stream:
+        read_datasets(stream, allowed_size(stream), lambda name, array: None)
+
+
+READERS_OF: Mapping[str, tuple[Reader, ...]] = {
+    "pickle": READERS,
+    "archive": READERS,
+    "hdf5": (read_hdf5_here,),
+}
 LARGEST_SEED = 20_000
 SECONDS = 10
+# Of one process; more is what a file did to a library.
+MAX_MEMORY, MAX_SECONDS = 2**32, 600
 # What one file may let the process grow by. A pickle may take 400 times its size.
 GROWTH = 2**25
 
@@ -150,24 +169,70 @@ def archives() -> list[bytes]:
 
 
 def hdf5_files() -> list[bytes]:
-    """Return HDF5 files with groups, chunks, filters and names."""
+    """Return HDF5 files of old and new layouts: groups, chunks, filters, links, types and names."""
+    return [
+        written(lambda stream, fill=fill, options=options: _fill(stream, fill, options))
+        for fill in (_plain, _chunked, _types, _links, _numbered)
+        for options in ({"libver": "earliest"}, {"libver": "latest"})
+    ] + [written(lambda stream: _fill(stream, _plain, {"userblock_size": 512}))]
 
-    def plain(stream: io.BytesIO) -> None:
-        with h5py.File(stream, "w") as archive:
-            archive["layer/W"] = np.arange(6, dtype=np.float32).reshape(2, 3)
-            archive["layer/b"] = np.arange(3.0)
-            archive["flag"] = np.array([True, False])
-            archive.attrs["names"] = np.array([b"W", b"b"])
 
-    def packed(stream: io.BytesIO) -> None:
-        with h5py.File(stream, "w", libver="latest") as archive:
-            options = {"chunks": (8, 8), "compression": "gzip", "shuffle": True, "fletcher32": True}
-            archive.create_dataset("W", data=np.ones((20, 20), np.float32), **options)
-            archive.create_dataset("l", data=np.arange(30), compression="lzf")
-            archive["text"] = "text"
-            archive["link"] = h5py.SoftLink("/W")
+def _fill(stream: io.BytesIO, fill: Callable[[h5py.File], None], options: dict[str, Any]) -> None:
+    with h5py.File(stream, "w", **options) as archive:
+        fill(archive)
 
-    return [written(plain), written(packed)]
+
+def _plain(archive: h5py.File) -> None:
+    archive["layer/W"] = np.arange(6, dtype=np.float32).reshape(2, 3)
+    archive["layer/b"] = np.arange(3.0)
+    archive["flag"] = np.array([True, False])
+    archive.attrs["names"] = np.array([b"W", b"b"])
+
+
+def _chunked(archive: h5py.File) -> None:
+    values, whole = np.ones((12, 10), np.float32), np.arange(120).reshape(12, 10)
+    chunks: dict[str, Any] = {"chunks": (5, 4)}
+    archive.create_dataset("gzip", data=values, compression="gzip", shuffle=True, **chunks)
+    archive.create_dataset("lzf", data=whole, compression="lzf", fletcher32=True, **chunks)
+    archive.create_dataset("scaled", data=whole, scaleoffset=0, **chunks)
+    archive.create_dataset("one", data=values, chunks=(12, 10))
+    archive.create_dataset("growing", data=values, maxshape=(None, 10), **chunks)
+    archive.create_dataset("free", data=values, maxshape=(None, None), **chunks)
+    archive.create_dataset("holes", (40, 40), "f4", fillvalue=2, **chunks)[3, 4] = 1
+
+
+def _types(archive: h5py.File) -> None:
+    for code in ("<f2", ">f4", "<f8", "|i1", ">u2", "<i8"):
+        archive[code[1:]] = np.arange(5).astype(code)
+    archive["text"] = "text"
+    archive["texts"] = np.array([b"a", b"bc"])
+    archive["record"] = np.zeros(3, [("a", "<f4"), ("b", "<i2", 2)])
+    ragged = archive.create_dataset("ragged", (2,), h5py.vlen_dtype(np.int32))
+    ragged[:] = [np.arange(2), np.arange(3)]
+    archive["empty"] = h5py.Empty("f4")
+    archive["none"] = np.zeros((0, 3), np.float32)
+    archive["scalar"] = 1.5
+    archive["type"] = np.dtype("<f4")
+
+
+def _links(archive: h5py.File) -> None:
+    archive["a/b/c/W"] = np.arange(4.0)
+    archive["a/again"] = archive["a/b"]
+    archive["a/b/up"] = archive["a"]
+    archive["soft"] = h5py.SoftLink("/a/b/c/W")
+    archive["elsewhere"] = h5py.ExternalLink("other.h5", "/W")
+    archive["nowhere"] = h5py.SoftLink("/nothing")
+    layout = h5py.VirtualLayout((4,), "f8")
+    layout[:] = h5py.VirtualSource("other.h5", "W", (4,))
+    archive.create_virtual_dataset("virtual", layout)
+    archive["reference"] = archive["a"].ref
+
+
+def _numbered(archive: h5py.File) -> None:
+    for number in range(20):  # more than a group of the new layout keeps in its header
+        archive[f"param_{number:02}"] = np.full((2, 3), number, np.float32)
+    for number in range(12):
+        archive.attrs[f"about {number}"] = number
 
 
 FORMATS: dict[str, Callable[[], list[bytes]]] = {
@@ -274,21 +339,54 @@ def fuzz(kind: str, cases: int, seed: int, folder: Path) -> Findings:
     rng, seeds, findings, guard = random.Random(seed), FORMATS[kind](), Findings(), Guard()
     path = folder / f"case-{seed}"
     # What the readers import when they need it, and codecs, are modules.
-    for data in [seed for make in FORMATS.values() for seed in make()] + [b"S'x'\n0Vx\n."]:
-        read_all(path, data, Guard(), Findings())
+    for name in ("hdf5",) if kind == "hdf5" else ("pickle", "archive"):
+        for data in [*FORMATS[name](), b"S'x'\n0Vx\n."]:
+            read_all(path, data, Guard(), Findings(), READERS_OF[name])
     guard.install()
     with warnings.catch_warnings(), time_limit():
         warnings.simplefilter("ignore")  # numpy's, about headers; a warning reads source lines
         for data in seeds:
-            read_all(path, data, guard, findings)
+            read_all(path, data, guard, findings, READERS_OF[kind])
         for case in range(cases):
             if case % 10_000 == 9999:
                 print(f"{case + 1} files, {len(findings.wrong)} findings", flush=True)
             data = mutate(rng, seeds)
             if kind == "archive" and case % 2:
                 data = packed(rng, data)
-            read_all(path, data, guard, findings, [rng.choice(READERS)])
+            read_all(path, data, guard, findings, [rng.choice(READERS_OF[kind])])
     return findings
+
+
+def fuzz_in_processes(kind: str, cases: int, seed: int, folder: Path, batch: int) -> Findings:
+    """Do the same in one process after another, which a file may end."""
+    findings = Findings()
+    for first in range(seed, seed + -(-cases // batch)):
+        command = [sys.executable, "-m", "tests.readers.fuzz", kind, f"--seed={first}"]
+        run = subprocess.run(
+            [*command, f"--cases={batch}", f"--folder={folder}"],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            preexec_fn=_limit,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode not in (0, 1):
+            # What lasport reads in a process of its own may end it.
+            last = folder / f"case-{first}"
+            findings.ends["process_ended"] += 1
+            if kind != "hdf5":
+                findings.add(f"ended the process: {run.stderr[-300:]}", last.read_bytes())
+            continue
+        for end, count in re.findall(r"(\w+) (\d+)(?:,|$)", run.stdout.splitlines()[-1]):
+            findings.ends[end] += int(count)
+        for what, file in re.findall(r"^(.+) in (\S+)$", run.stdout, re.MULTILINE):
+            findings.add(what, Path(file).read_bytes())
+    return findings
+
+
+def _limit() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (MAX_SECONDS, MAX_SECONDS))
 
 
 def main() -> None:
@@ -297,17 +395,20 @@ def main() -> None:
     parser.add_argument("kind", choices=FORMATS)
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="where files are written")
+    parser.add_argument("--batch", type=int, help="files for each of several processes")
     options = parser.parse_args()
     faulthandler.enable()
     start = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        findings = fuzz(options.kind, options.cases, options.seed, Path(folder))
-    ends = ", ".join(f"{end} {count}" for end, count in findings.ends.most_common())
-    print(f"{options.kind}: {options.cases} files in {time.monotonic() - start:.0f} s; {ends}")
+    with tempfile.TemporaryDirectory() as temporary:
+        run = (options.kind, options.cases, options.seed, options.folder or Path(temporary))
+        findings = fuzz_in_processes(*run, options.batch) if options.batch else fuzz(*run)
     for number, (what, data) in enumerate(findings.wrong.items()):
         finding = Path(tempfile.gettempdir()) / f"{options.kind}-{options.seed}-{number}"
         finding.write_bytes(data)
-        print(f"{finding}: {what}")
+        print(f"{what} in {finding}")
+    ends = ", ".join(f"{end} {count}" for end, count in findings.ends.most_common())
+    print(f"{options.kind}: {options.cases} files in {time.monotonic() - start:.0f} s; {ends}")
     raise SystemExit(bool(findings.wrong))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import pickle
+import sys
 import tracemalloc
 import zipfile
 
@@ -14,6 +15,7 @@ import pytest
 
 from lasport.errors import RefusedFileError, UnreadableFileError
 from lasport.inert import Instance
+from lasport.readers import hdf5 as readers_hdf5
 from lasport.readers.files import read_content
 
 ARRAYS = [np.arange(n + 1.0, dtype=np.float32) for n in range(12)]
@@ -106,6 +108,34 @@ def test_hdf5_that_declares_more_than_it_holds_is_refused(saved):
 
     with pytest.raises(RefusedFileError, match="param_0 is not in the file with all its values"):
         saved(hdf5(fill))
+
+
+ENDED = {
+    "before it wrote": "import os; os.abort()",
+    "within an array": """print('{{"name": "W", "bytes": 200}}\\n\\x93NUMPY')""",
+    "with nonsense": "print('[]')",
+}
+
+
+@pytest.mark.parametrize("program", ENDED.values(), ids=ENDED)
+def test_hdf5_that_ends_the_process_which_reads_it_is_unreadable(saved, monkeypatch, program):
+    monkeypatch.setattr(readers_hdf5, "PROGRAM", program)
+    with pytest.raises(UnreadableFileError, match=r"saved\.bin: .*corrupt"):
+        saved(hdf5(lambda archive: archive.update(p=ARRAYS[3])))
+
+
+def test_hdf5_is_read_by_another_process(saved):
+    before = [name for name in sys.modules if name.endswith("hdf5_process")]
+    saved(hdf5(lambda archive: archive.update(p=ARRAYS[3])))
+    assert [name for name in sys.modules if name.endswith("hdf5_process")] == before
+
+
+def test_hdf5_may_begin_behind_something_else(saved):
+    stream = io.BytesIO()
+    with h5py.File(stream, "w", userblock_size=512) as archive:
+        archive["p"] = ARRAYS[3]
+    content = saved(stream.getvalue())
+    np.testing.assert_array_equal(content.root["p"], ARRAYS[3])
 
 
 def test_hdf5_whose_values_are_in_another_file_is_refused(saved, tmp_path):
