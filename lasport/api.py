@@ -328,6 +328,7 @@ def verify(
     outputs_only: bool = False,
     data_format: DataFormat | None = None,
     progress: Callable[[str], None] = lambda stage: None,
+    on_record: Callable[[Record], None] = lambda record: None,
 ) -> Report:
     """Compare a model with its original, layer by layer, in both modes.
 
@@ -359,6 +360,8 @@ def verify(
         where the shapes of its inputs fit both.
     progress : callable
         Told each stage.
+    on_record : callable
+        Given what the original computed, before anything is compared with it.
 
     Returns
     -------
@@ -389,6 +392,7 @@ def verify(
     port = KerasPort(model, net, data_format)
     progress("running the original")
     record, description = _consult(net, oracle, seed, max(passes, default=0))
+    on_record(record)
     report = verify_port(
         net,
         port,

@@ -16,16 +16,17 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from lasport import __version__, demo
 from lasport.api import load, to_keras, verify
-from lasport.atomic import require_writable
+from lasport.atomic import require_fillable, require_writable
 from lasport.compare.table import show_report
 from lasport.errors import LasportError, UnreadableFileError, UnsupportedLayersError, UsageError
 from lasport.inspection import inspect_network, inspect_parameters
-from lasport.oracles.record import Mode
+from lasport.oracles.record import Mode, Record
 from lasport.outline import outline, outline_findings, outline_parameters
 from lasport.own_layers import run_registrations, temporary_registrations
 from lasport.passes import DataFormat, lower
@@ -33,6 +34,7 @@ from lasport.readers.binding import BatchNormStatistic
 from lasport.readers.parameters import read_parameters
 from lasport.readers.python2 import PythonVersion
 from lasport.readers.script import is_script
+from lasport.repro import save_repro
 from lasport.spec import Network
 from lasport.targets.keras_calls import PROFILES, keras_calls
 from lasport.targets.keras_source import weights_beside
@@ -154,13 +156,17 @@ def _verify(arguments: argparse.Namespace) -> int:
     for output in (arguments.json, arguments.html):
         if output is not None:
             require_writable(output, [*_inputs(arguments), *given])
+    if arguments.save_repro is not None:
+        require_fillable(arguments.save_repro)
+    records: list[Record] = []
     with status_line(sys.stderr) as progress:
         net = _load_translatable(arguments, progress)
         _start_keras(progress)
         progress("building the model" if arguments.model is None else "reading the model")
+        model = _build(net, arguments) if arguments.model is None else _read(arguments.model)
         report = verify(
             net,
-            _build(net, arguments) if arguments.model is None else _read(arguments.model),
+            model,
             arguments.oracle,
             arguments.modes,
             passes=arguments.passes,
@@ -168,7 +174,12 @@ def _verify(arguments: argparse.Namespace) -> int:
             outputs_only=arguments.outputs_only,
             data_format=arguments.data_format,
             progress=progress,
+            on_record=records.append,
         ).made_by(arguments.command)
+        if arguments.save_repro is not None:
+            progress("writing what it takes to make it again")
+            write = partial(_write, model)
+            save_repro(arguments.save_repro, arguments, report, records[-1], write)
     if arguments.json is not None:
         report.to_json(arguments.json)
     if arguments.html is not None:
@@ -455,6 +466,13 @@ def _add_verify_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", type=Path, metavar="PATH", help="write the report here too")
     command.add_argument(
         "--html", type=Path, metavar="PATH", help="write it as a page with drawings, for a browser"
+    )
+    command.add_argument(
+        "--save-repro",
+        type=Path,
+        metavar="DIR",
+        help="write everything that somebody needs to make the comparison again to a new "
+        "directory: copies of your files, the model, what the original computed, the report",
     )
 
 
