@@ -189,9 +189,11 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.html is not None:
+        require_writable(arguments.html)
     with status_line(sys.stderr) as progress:
         _start_keras(progress)
-        return EQUAL if demo.run(sys.stdout, progress) else DIFFERENT
+        return EQUAL if demo.run(sys.stdout, progress, arguments.html) else DIFFERENT
 
 
 def _run_registrations(paths: Sequence[Path]) -> None:
@@ -341,6 +343,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("demo", help="go the whole way with the net that ships along")
     command.set_defaults(run=_demo, register=())
+    _add_html(command)
     return parser
 
 
@@ -464,15 +467,19 @@ def _add_verify_options(command: argparse.ArgumentParser) -> None:
         help="leave layers and running averages out, for a port whose layers have other names",
     )
     command.add_argument("--json", type=Path, metavar="PATH", help="write the report here too")
-    command.add_argument(
-        "--html", type=Path, metavar="PATH", help="write it as a page with drawings, for a browser"
-    )
+    _add_html(command)
     command.add_argument(
         "--save-repro",
         type=Path,
         metavar="DIR",
         help="write everything that somebody needs to make the comparison again to a new "
         "directory: copies of your files, the model, what the original computed, the report",
+    )
+
+
+def _add_html(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--html", type=Path, metavar="PATH", help="write the report as a page, for a browser"
     )
 
 

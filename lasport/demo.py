@@ -70,7 +70,11 @@ def paths() -> DemoPaths:
     return DemoPaths(data / "digits_bn.pkl", data / "digits.npz", data / "digits_bn_expected.npz")
 
 
-def run(stream: TextIO, progress: Callable[[str], None] = lambda stage: None) -> bool:
+def run(
+    stream: TextIO,
+    progress: Callable[[str], None] = lambda stage: None,
+    html: Path | None = None,
+) -> bool:
     """Convert, verify and use the packaged net, and print what comes out.
 
     Parameters
@@ -79,6 +83,8 @@ def run(stream: TextIO, progress: Callable[[str], None] = lambda stage: None) ->
         Where to print.
     progress : callable
         Told each stage.
+    html : Path, optional
+        Where to write the report on the stock model as a page.
 
     Returns
     -------
@@ -96,6 +102,9 @@ def run(stream: TextIO, progress: Callable[[str], None] = lambda stage: None) ->
         reports[profile] = verify(net, models[profile], progress=progress)
         text = str(reports[profile]) if profile == "stock" else _brief(reports[profile])
         print(f"{text}\n", file=stream)
+
+    if html is not None:
+        reports["stock"].made_by(f"lasport demo --html {html.name}").to_html(html)
 
     progress("classifying the digits")
     scores = _scores(models)

@@ -6,6 +6,7 @@ import io
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,19 +14,31 @@ import pytest
 from lasport import demo
 from lasport.cli import main
 
+ROOT = Path(__file__).parent.parent
+
 
 @pytest.fixture(scope="module")
-def printed(tmp_path_factory) -> str:
-    """Return what a run prints, from an empty directory and without Theano and Lasagne."""
+def results(tmp_path_factory) -> tuple[str, str]:
+    """Return what a run prints and its page, from an empty directory without Theano and Lasagne."""
     stream = io.StringIO()
     empty = tmp_path_factory.mktemp("empty")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(empty)
         for name in ("theano", "lasagne"):
             patch.setitem(sys.modules, name, None)  # makes importing it an ImportError
-        assert demo.run(stream) is True
-    assert list(empty.iterdir()) == []
-    return stream.getvalue()
+        assert demo.run(stream, html=empty / "digits.html") is True
+    assert [path.name for path in empty.iterdir()] == ["digits.html"]
+    return stream.getvalue(), (empty / "digits.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def printed(results) -> str:
+    return results[0]
+
+
+@pytest.fixture(scope="module")
+def page(results) -> str:
+    return results[1]
 
 
 def row(printed: str, name: str) -> list[str]:
@@ -91,3 +104,28 @@ def test_model_that_differs_is_a_failure(monkeypatch, capsys):
     # Too little to change any digit's class: it is the comparison that finds it.
     assert row(printed, "same class as Theano") == ["1797 of 1797"] * 3
     assert "first divergence: inference/layers/fc_bn [float64]" in printed
+
+
+# --- the page
+
+
+def test_the_page_is_that_of_the_stock_model(page):
+    assert "model 'stock'" in page
+    assert "lasport demo --html digits.html" in page
+    assert ">fc_bn_nonlin<" in page
+
+
+@pytest.mark.parametrize("where", ("made now", "in the documentation"))
+def test_a_page_to_publish_is_small_and_knows_no_machine(where, page):
+    if where == "in the documentation":
+        page = (ROOT / "docs" / "digits-report.html").read_text(encoding="utf-8")
+    assert len(page.encode()) < 200_000
+    assert re.findall(r"[\s'\"(](?:/\w|[A-Z]:\\)[^\s<]*", page) == []
+
+
+def test_the_page_in_the_documentation_has_the_sections_of_today(page):
+    published = (ROOT / "docs" / "digits-report.html").read_text(encoding="utf-8")
+    assert re.findall(r"<h2>(.*?)</h2>", published) == re.findall(r"<h2>(.*?)</h2>", page)
+    assert re.findall(r"<style>.*?</style>", published, re.S) == re.findall(
+        r"<style>.*?</style>", page, re.S
+    )
