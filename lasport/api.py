@@ -328,7 +328,7 @@ def verify(
     outputs_only: bool = False,
     data_format: DataFormat | None = None,
     progress: Callable[[str], None] = lambda stage: None,
-    on_record: Callable[[Record], None] = lambda record: None,
+    on_record: Callable[[Record], None] | None = None,
 ) -> Report:
     """Compare a model with its original, layer by layer, in both modes.
 
@@ -360,8 +360,8 @@ def verify(
         where the shapes of its inputs fit both.
     progress : callable
         Told each stage.
-    on_record : callable
-        Given what the original computed, before anything is compared with it.
+    on_record : callable, optional
+        Given a record of what the original computed, before anything is compared with it.
 
     Returns
     -------
@@ -392,7 +392,8 @@ def verify(
     port = KerasPort(model, net, data_format)
     progress("running the original")
     record, description = _consult(net, oracle, seed, max(passes, default=0))
-    on_record(record)
+    if on_record is not None:
+        on_record(record)
     report = verify_port(
         net,
         port,

@@ -174,7 +174,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             outputs_only=arguments.outputs_only,
             data_format=arguments.data_format,
             progress=progress,
-            on_record=records.append,
+            on_record=None if arguments.save_repro is None else records.append,
         ).made_by(arguments.command)
         if arguments.save_repro is not None:
             progress("writing what it takes to make it again")
