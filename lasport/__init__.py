@@ -14,6 +14,7 @@ from lasport.version import __version__
 if TYPE_CHECKING:
     from lasport.api import (
         convert,
+        export,
         from_lasagne,
         lasagne_param_values,
         load,
@@ -31,6 +32,7 @@ __all__ = [
     "UnsupportedLayersError",
     "__version__",
     "convert",
+    "export",
     "from_lasagne",
     "lasagne_param_values",
     "load",

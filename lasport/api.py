@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "convert",
+    "export",
     "from_lasagne",
     "lasagne_param_values",
     "load",
@@ -407,6 +408,77 @@ def verify(
         progress=progress,
     )
     return replace(report, notes=(*net.notes, *report.notes))
+
+
+def export(
+    net: Network,
+    path: StrPath,
+    *,
+    profile: Profile = "stock",
+    data_format: DataFormat = "channels_first",
+    dtype: str | None = None,
+    name: str | None = None,
+    oracle: str | Record = "reference",
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda stage: None,
+    command: str = "lasport.export",
+) -> Report:
+    """Write the model of a network for other programs than Keras, and prove what was written.
+
+    The file is run by what runs such files, and its outputs are held against
+    the original. If they differ, nothing is put in place.
+
+    Parameters
+    ----------
+    net, profile, data_format, name
+        As for :func:`to_keras`.
+    path : path-like
+        "NAME.tflite", "NAME.onnx", or without an ending: the directory of a
+        SavedModel. Replaced if it is one already.
+    dtype : str, optional
+        By default the parameters' own in a SavedModel, and float32 elsewhere.
+    oracle, seed, progress, command
+        As for :func:`verify`.
+
+    Returns
+    -------
+    Report
+        Of the outputs in inference mode, which agree. Its notes say what the
+        format does not hold.
+
+    Raises
+    ------
+    ExportError
+        If the format cannot hold the model.
+    DifferentExportError
+        If what was written computes something else.
+    UnsupportedLayersError
+        Naming every layer that has no translation.
+    MissingDependencyError
+        If the packages for ONNX are not installed.
+    """
+    from lasport.exporting import FORMATS, export_model
+
+    path = Path(path)
+    if path.suffix not in FORMATS:
+        known = ", ".join(filter(None, FORMATS))
+        raise UsageError(f"{path}: the name must end in {known}, or in nothing for a SavedModel")
+    progress("building the model")
+    if dtype is None and path.suffix:
+        dtype = "float32"
+    model = to_keras(net, profile=profile, data_format=data_format, dtype=dtype, name=name)
+    progress("running the original")
+    record, description = _consult(net, oracle, seed, 1)
+    progress("writing the model, and running what was written")
+    return export_model(
+        model,
+        net,
+        path,
+        data_format=data_format,
+        record=record,
+        oracle=description,
+        command=command,
+    )
 
 
 def _calls(net: Network, profile: Profile, data_format: DataFormat, dtype: str | None) -> Calls:

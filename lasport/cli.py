@@ -21,10 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from lasport import __version__, demo
-from lasport.api import load, to_keras, verify
+from lasport.api import export, load, to_keras, verify
 from lasport.atomic import require_fillable, require_writable
 from lasport.compare.table import show_report
 from lasport.errors import LasportError, UnreadableFileError, UnsupportedLayersError, UsageError
+from lasport.exporting import FORMATS, SAVED_MODEL, export_weights
 from lasport.inspection import inspect_network, inspect_parameters
 from lasport.oracles.record import Mode, Record
 from lasport.outline import outline, outline_findings, outline_parameters
@@ -50,7 +51,7 @@ EQUAL, DIFFERENT = 0, 1
 # What a shell reports of a program that died of the signal.
 INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
 
-ENDINGS = (".keras", ".py")
+ENDINGS = (".keras", ".npz", ".py", ".safetensors")
 MODES = get_args(Mode)
 DATA_FORMATS = get_args(DataFormat)
 ORACLE = re.compile(r"reference|theano|record:.+")
@@ -129,9 +130,14 @@ def _show_json(content: dict[str, object]) -> None:
 
 def _convert(arguments: argparse.Namespace) -> int:
     output: Path = arguments.output
+    if output.suffix in FORMATS:
+        return _export(arguments)
     if output.suffix not in ENDINGS:
-        known = ", ".join(ENDINGS)
-        raise UsageError(f"{output}: the name must end in the format to write, one of {known}")
+        known = ", ".join(sorted({*ENDINGS, *FORMATS} - {""}))
+        raise UsageError(
+            f"{output}: the name must end in the format to write, one of {known}, or in nothing "
+            "for the directory of a SavedModel"
+        )
     outputs = [output, weights_beside(output)] if output.suffix == ".py" else [output]
     for path in outputs:
         require_writable(path, _inputs(arguments))
@@ -145,6 +151,30 @@ def _convert(arguments: argparse.Namespace) -> int:
     taken = ", ".join(str(tensor.shape) for tensor in model.inputs)
     written = " and ".join(map(str, outputs))
     show(f"{written}: profile {arguments.profile}, takes {taken}", sys.stdout)
+    return EQUAL
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    output: Path = arguments.output
+    if output.suffix:
+        require_writable(output, _inputs(arguments))
+    else:
+        require_fillable(output, SAVED_MODEL)
+    with status_line(sys.stderr) as progress:
+        net = _load_translatable(arguments, progress)
+        _start_keras(progress)
+        report = export(
+            net,
+            output,
+            profile=arguments.profile,
+            data_format=arguments.data_format,
+            dtype=arguments.dtype,
+            name=_model_name(arguments),
+            progress=progress,
+            command=arguments.command,
+        )
+    show(f"{output}: profile {arguments.profile}", sys.stdout)
+    show_report(report, sys.stdout)
     return EQUAL
 
 
@@ -241,8 +271,12 @@ def _build(net: Network, arguments: argparse.Namespace) -> keras.Model:
         profile=arguments.profile or "stock",
         data_format=arguments.data_format or "channels_first",
         dtype=arguments.dtype,
-        name=re.sub(r"\W+", "_", arguments.file.stem),
+        name=_model_name(arguments),
     )
+
+
+def _model_name(arguments: argparse.Namespace) -> str:
+    return re.sub(r"\W+", "_", arguments.file.stem)
 
 
 def _inputs(arguments: argparse.Namespace) -> list[Path]:
@@ -259,6 +293,8 @@ def _write(model: keras.Model, path: Path) -> None:
         from lasport.targets.keras_script import write_script
 
         write_script(model, path)
+    elif path.suffix in (".npz", ".safetensors"):
+        export_weights(model, path)
     else:
         from lasport.targets.keras_file import write_model
 
@@ -330,7 +366,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="OUT",
         type=Path,
         required=True,
-        help="NAME.keras, or NAME.py for a script, with NAME.weights.h5 beside it",
+        help="NAME.keras; NAME.py, a script with NAME.weights.h5 beside it; a name without an "
+        "ending, the directory of a SavedModel; NAME.tflite; NAME.onnx; NAME.npz or "
+        "NAME.safetensors, weights alone",
     )
     _add_profile(command, default="stock")
     _add_data_format(command, default="channels_first")

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 __all__ = [
     "ComparisonError",
+    "DifferentExportError",
+    "ExportError",
     "InvalidNetworkError",
     "LasportError",
     "MissingDependencyError",
@@ -64,6 +66,16 @@ class MissingDependencyError(LasportError):
 
 class ComparisonError(LasportError):
     """Two nets cannot be compared: inputs, records or models do not fit."""
+
+
+class ExportError(LasportError):
+    """A file format cannot hold a model, or what runs it cannot run this one."""
+
+
+class DifferentExportError(ExportError):
+    """A file was written, and computes something else than the net."""
+
+    exit_code = 1
 
 
 @dataclass(frozen=True)

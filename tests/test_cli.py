@@ -21,6 +21,7 @@ import pytest
 import lasport
 from lasport import demo
 from lasport.cli import main
+from lasport.targets.exports import arrays
 from tests.golden_records import pickle_of
 
 # The demo's net is pickled in protocol 2, so a class can be exchanged by its name.
@@ -316,6 +317,30 @@ def test_script_and_weights_are_written_together(net, tmp_path, capsys, monkeypa
     assert set(tmp_path.iterdir()) == {script, weights}
 
 
+def test_exported_file_comes_with_its_proof(net, tmp_path, capsys):
+    output = tmp_path / "digits"
+    assert main(["convert", str(net), "-o", str(output)]) == 0
+    shown = capsys.readouterr().out
+    assert f"{output}: profile stock\ndigits against the numpy reference: equal" in shown
+    assert (output / "saved_model.pb").exists()
+    (output / "saved_model.pb").unlink()
+    assert main(["convert", str(net), "-o", str(output)]) == 2
+    assert "is there already, and not empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("ending", ("npz", "safetensors"))
+def test_weights_alone_are_those_of_the_model(ending, net, models, tmp_path):
+    output = tmp_path / f"digits.{ending}"
+    if ending == "safetensors":
+        pytest.importorskip("safetensors")
+    assert main(["convert", str(net), "-o", str(output)]) == 0
+    found = arrays.read(output)
+    model = keras.saving.load_model(models["stock"])
+    assert list(found) == [weight.path for weight in model.weights] or ending == "safetensors"
+    for weight in model.weights:
+        np.testing.assert_array_equal(found[weight.path], weight.numpy())
+
+
 def test_script_does_not_replace_the_build_script(tmp_path, capsys):
     (tmp_path / "net.py").write_text("def build(): pass")
     assert main(["convert", f"{tmp_path}/net.py:build", "-o", f"{tmp_path}/net.py"]) == 2
@@ -372,7 +397,7 @@ ERRORS = {
     "ending": (
         "convert net.pkl -o o.hdf5",
         2,
-        "o.hdf5: the name must end in .* one of .keras, .py",
+        "o.hdf5: the name must end in .* one of .keras, .npz, .onnx, .py, .safetensors",
     ),
     "no directory": ("convert net.pkl -o no/o.keras", 2, "no/o.keras: there is no directory"),
     "a directory": ("convert net.pkl -o folder.keras", 2, "folder.keras: .* no regular file"),

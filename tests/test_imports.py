@@ -42,6 +42,7 @@ print(json.dumps(blocked))
 # Modules that import a framework at module level, and why they may.
 NEED_A_FRAMEWORK = {
     "lasport.keras_layers": "defines subclasses of keras.layers.Layer",
+    "lasport.targets.exports": "writes keras models for other programs",
     "lasport.targets.given_noise": "defines subclasses of keras.layers.Layer",
     "lasport.targets.keras_copy": "copies keras models for the comparison",
     "lasport.targets.keras_file": "saves and loads keras models",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
-import keyword
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from lasport.plan import unique_name
 from lasport.spec import format_shape
+from lasport.targets.identifiers import identifier
 from lasport.targets.keras_calls import Call, Calls
 from lasport.targets.keras_source.code import Brackets, Expression, call, constant
 from lasport.terminal import harmless
@@ -72,14 +70,6 @@ def statements(calls: Calls, dtype: str | None) -> tuple[list[Statement], dict[s
 def build_name(layer: str, net: str) -> str:
     """Return the name of the function that builds a net inside a layer."""
     return f"build_{identifier(layer)}_{net}"
-
-
-def identifier(name: str) -> str:
-    """Return a Python name as close to a layer's name as can be."""
-    spelled = re.sub(r"\W", "_", name, flags=re.ASCII).lower()
-    if not spelled or spelled[0].isdigit():
-        return f"_{spelled}"
-    return f"{spelled}_" if keyword.iskeyword(spelled) or spelled in dir(builtins) else spelled
 
 
 class _Writer:

@@ -1,0 +1,82 @@
+"""Models in formats that hold no Keras layers, and what runs each of them.
+
+One module for each format: ``write`` puts a model into a file, ``run`` runs the file without the
+model. Weights alone are in :mod:`.arrays`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import keras
+import numpy as np
+
+from lasport.passes import DataFormat
+from lasport.spec import Array, Network
+from lasport.targets.exports import onnx, saved_model, tflite
+from lasport.targets.exports.signature import Signature
+from lasport.targets.keras_port import KerasPort
+
+__all__ = ["ExportedPort"]
+
+# By the ending of the name; a SavedModel is a directory.
+_FORMATS: Mapping[str, ModuleType] = {"": saved_model, ".tflite": tflite, ".onnx": onnx}
+
+
+class ExportedPort(KerasPort):
+    """A file in the place of the model that it was written from.
+
+    Parameters
+    ----------
+    model : keras.Model
+        What was exported.
+    network : Network
+        What it should compute.
+    path : Path
+        The file. Its ending tells the format.
+    data_format : {"channels_first", "channels_last"}
+        Order of axes of its inputs and outputs.
+    """
+
+    def __init__(
+        self, model: keras.Model, network: Network, path: Path, data_format: DataFormat
+    ) -> None:
+        super().__init__(model, network, data_format)
+        self.path = path
+        self.signature = Signature.of(model, network)
+        self.format = _FORMATS[path.suffix]
+
+    def write(self) -> None:
+        """Write the file.
+
+        Raises
+        ------
+        ExportError
+            If the format cannot hold the model.
+        """
+        self.format.write(self.signature, self.path)
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run the file.
+
+        Parameters
+        ----------
+        inputs : sequence of ndarray
+            In Lasagne's order of axes.
+
+        Returns
+        -------
+        list of ndarray
+            In Lasagne's order of axes.
+        """
+        given = [
+            np.ascontiguousarray(layout.from_lasagne(x), spec.dtype.as_numpy_dtype)
+            for layout, x, spec in zip(
+                self.input_layouts, inputs, self.signature.specs, strict=True
+            )
+        ]
+        found = self.format.run(self.signature, self.path, given)
+        pairs = zip(self.output_layouts, found, strict=True)
+        return [layout.to_lasagne(y) for layout, y in pairs]
