@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lasport.compare.markup import Element, element
@@ -33,7 +33,9 @@ class Mark:
     value : float
         At least 0; infinity for what is no number.
     ok : bool
-        Whether that is within its bound.
+        Whether it agrees.
+    bound : float
+        What the value may be.
     text : str
         What it stands for.
     """
@@ -41,6 +43,7 @@ class Mark:
     column: int
     value: float
     ok: bool
+    bound: float
     text: str
 
 
@@ -88,7 +91,6 @@ def error_chart(
     axis: str,
     columns: Sequence[str],
     series: Sequence[Series],
-    bound: tuple[float, str],
 ) -> Element:
     """Draw errors on a logarithmic scale, in one column per layer.
 
@@ -101,9 +103,8 @@ def error_chart(
     columns : sequence of str
         What stands where along the axis.
     series : sequence of Series
-        What is drawn; marks beyond their bound get a cross.
-    bound : (float, str)
-        Drawn as a line, with what it is called.
+        What is drawn: as a cross where it does not agree. A line shows the
+        largest bound in each column.
 
     Returns
     -------
@@ -111,13 +112,14 @@ def error_chart(
         An ``svg``.
     """
     values = [mark.value for one in series for mark in one.marks]
-    heights = _LogAxis.around([*values, bound[0]])
+    bounds = _bounds(series)
+    heights = _LogAxis.around([*values, *bounds.values()])
     spacing = (WIDTH - LEFT - RIGHT) / max(len(columns), 1)
     radius = min(4.0, max(1.6, spacing * 0.3))
     floor = heights.bottom + LANE * 1.6
 
     drawing = [*_decades(heights, values), _axis_title(axis, heights)]
-    drawing += _bound(heights.place(bound[0]), bound[1])
+    drawing += _bound_line({k: heights.place(bound) for k, bound in bounds.items()}, spacing)
     aside = min(spacing / (len(series) + 1), 2 * radius)
     for k, one in enumerate(series):
         # Side by side, so that none of equal size hides another.
@@ -243,11 +245,20 @@ def _axis_title(title: str, axis: _LogAxis) -> Element:
     return _text(title, 14, middle, "middle", transform=f"rotate(-90 14 {middle:.6g})")
 
 
-def _bound(y: float, name: str) -> list[Element]:
-    return [
-        element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="bound"),
-        _text(name, WIDTH - RIGHT - 4, y - 5, "end", class_="bound"),
-    ]
+def _bounds(series: Sequence[Series]) -> dict[int, float]:
+    """Return the largest bound in each column."""
+    bounds: dict[int, float] = {}
+    for one in series:
+        for mark in one.marks:
+            bounds[mark.column] = max(mark.bound, bounds.get(mark.column, 0))
+    return dict(sorted(bounds.items()))
+
+
+def _bound_line(heights: Mapping[int, float], spacing: float) -> Iterator[Element]:
+    steps = [f"M{LEFT + k * spacing:.1f} {y:.1f}h{spacing:.1f}" for k, y in heights.items()]
+    yield element("path", d="".join(steps), class_="bound")
+    *_, last = heights.values()
+    yield _text("allowed", WIDTH - RIGHT - 4, last - 5, "end", class_="bound")
 
 
 def _mark(series: Series, mark: Mark, x: float, y: float, radius: float) -> Element:
@@ -275,13 +286,13 @@ def _upright(x: float, y: float, r: float) -> str:
 def _legend(series: Sequence[Series]) -> Iterator[Element]:
     x = float(LEFT)
     for one in series:
-        yield _mark(one, Mark(0, 1, ok=True, text=one.name), x + 5, 12, 4)
+        yield _mark(one, Mark(0, 1, ok=True, bound=1, text=one.name), x + 5, 12, 4)
         yield _text(one.name, x + 15, 16, "start")
         x += 34 + 6.8 * len(one.name)
     failed = [one.hollow for one in series if any(not mark.ok for mark in one.marks)]
     for hollow in sorted(set(failed)):
         example = Series("", "", hollow, ())
-        yield _mark(example, Mark(0, 1, ok=False, text="differs"), x + 5, 12, 4)
+        yield _mark(example, Mark(0, 1, ok=False, bound=0, text="differs"), x + 5, 12, 4)
         x += 16
     if failed:
         yield _text("differs", x, 16, "start")

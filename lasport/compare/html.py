@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lasport.compare.charts import Mark, Series, error_chart, histogram_chart, statistic_chart
 from lasport.compare.evidence import Histogram, RunningStatistic
 from lasport.compare.markup import Child, Element, document, element
-from lasport.compare.wording import bound_text, error_size, error_text, gaps, meaning
+from lasport.compare.wording import bound_size, bound_text, error_size, error_text, gaps, meaning
 
 if TYPE_CHECKING:
     from lasport.compare.report import Comparison, Group, Report
@@ -285,9 +285,10 @@ def _error_of_layers(report: Report, dtype: str) -> Iterator[Element]:
     columns = list(dict.fromkeys(row.layer for rows in kinds.values() for row in rows))
     if columns:
         rows = [row for rows in kinds.values() for row in rows]
-        unit, bound = _scale(rows)
+        judged = any(row.ratio is not None for row in rows)
+        unit = "error / the original's own" if judged else "units in the last place"
         series = [_series(place, rows, columns) for place, rows in kinds.items()]
-        drawing = error_chart(f"Errors in {dtype}", unit, columns, series, bound)
+        drawing = error_chart(f"Errors in {dtype}", unit, columns, series)
         caption = element("figcaption", dtype)
         yield element("figure", caption, element("div", drawing, class_="scroll"))
 
@@ -296,18 +297,16 @@ def _series(place: str, rows: Sequence[Comparison], columns: Sequence[str]) -> S
     mode, _, way = place.partition("/")
     at = {layer: k for k, layer in enumerate(columns)}
     marks = [
-        Mark(at[row.layer], error_size(row), row.ok, f"{row.layer}: {error_text(row)}")
+        Mark(
+            at[row.layer],
+            error_size(row),
+            row.ok,
+            bound_size(row),
+            f"{row.layer}: {error_text(row)}, {bound_text(row)} allowed",
+        )
         for row in rows
     ]
     return Series(f"{mode}, {DRAWN[way]}", mode, way == "single", marks)
-
-
-def _scale(rows: Sequence[Comparison]) -> tuple[str, tuple[float, str]]:
-    """Return what the errors of some comparisons are measured in, and where they must stay."""
-    bound = max(row.bound or 0 for row in rows)
-    if any(row.ratio is not None for row in rows):
-        return "error / the original's own", (bound, f"allowed: {bound:g}")
-    return "units in the last place", (bound * 2**52, f"allowed: {bound:g} of the largest entry")
 
 
 def _drawn(statistic: RunningStatistic) -> Element:

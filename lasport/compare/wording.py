@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lasport.compare.report import Comparison, Group, Report
 
 __all__ = [
+    "bound_size",
     "bound_text",
     "class_remarks",
     "error_size",
@@ -47,6 +48,16 @@ def error_size(comparison: Comparison) -> float:
     return comparison.difference.ulp if comparison.ratio is None else comparison.ratio
 
 
+def bound_size(comparison: Comparison) -> float:
+    """Return a bound in the unit of :func:`error_size`."""
+    bound, difference = comparison.bound or 0.0, comparison.difference
+    if comparison.ratio is not None or comparison.dtype != "float64":
+        return bound
+    # How many units the largest entry has depends on the entry; without a difference nobody knows.
+    known = difference is not None and 0 < difference.relative < math.inf
+    return bound * (difference.ulp / difference.relative if difference and known else 2.0**52)
+
+
 def error_text(comparison: Comparison) -> str:
     """Return an error as it is judged, or what kept it from being a number.
 
@@ -55,6 +66,8 @@ def error_text(comparison: Comparison) -> str:
     """
     if comparison.difference is None:
         return comparison.problem or "not compared"
+    if comparison.difference.largest == 0:
+        return "exact"
     if comparison.ratio is not None:
         return f"{comparison.ratio:.2g} times"
     relative, ulp = comparison.difference.relative, comparison.difference.ulp
@@ -65,7 +78,7 @@ def bound_text(comparison: Comparison) -> str:
     """Return what an error may be."""
     if comparison.bound is None:
         return ""
-    return f"{comparison.bound:g}{'' if comparison.ratio is None else ' times'}"
+    return f"{comparison.bound:.2g}{'' if comparison.ratio is None else ' times'}"
 
 
 def median_text(group: Group) -> str:

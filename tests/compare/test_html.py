@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -162,7 +163,7 @@ def test_errors_of_layers_are_drawn_for_both_modes_and_both_ways(dtype):
     assert drawing.count('class="inference hollow"') == 4
     assert drawing.count('class="training hollow"') == 4
     assert "failed" not in drawing
-    assert "allowed: " in drawing
+    assert ">allowed<" in drawing
     assert ">exact<" in drawing
 
 
@@ -185,6 +186,21 @@ def test_heights_are_logarithms():
     y = heights(drawn(page(made_report(comparisons=tuple(rows))), "Errors in float32"))
     assert 0 < y["0"] < y["1"] < y["3"]
     assert y["3"] - y["1"] == pytest.approx(2 * (y["1"] - y["0"]), abs=0.2)
+
+
+def test_each_column_has_its_bound():
+    rows = [
+        replace(compared(f"inference/layers/{k}", "float32", 0.5), bound=bound)
+        for k, bound in enumerate((8.0, 800.0, 0.8))
+    ]
+    drawing = drawn(page(made_report(comparisons=tuple(rows))), "Errors in float32")
+    (path,) = re.findall(r'<path d="([^"]+)" class="bound">', drawing)
+    first, second, third = (float(y) for y in re.findall(r"M\S+ (\S+)h", path))
+    assert second < first < third
+    assert first - second == pytest.approx(2 * (third - first), abs=0.2)
+    # The marks are where they were: half a unit below the first bound, 1.2 powers of ten.
+    (y,) = set(heights(drawing).values())
+    assert (y - first) / (third - first) == pytest.approx(math.log10(8 / 0.5), abs=0.05)
 
 
 @pytest.mark.parametrize("size", (0.0, 1e-300, 1.0, 1e300, math.inf, math.nan))
