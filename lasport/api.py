@@ -327,6 +327,7 @@ def verify(
     passes: Sequence[int] = (1, 5),
     seed: int = 0,
     outputs_only: bool = False,
+    gradients: bool = True,
     data_format: DataFormat | None = None,
     progress: Callable[[str], None] = lambda stage: None,
     on_record: Callable[[Record], None] | None = None,
@@ -356,6 +357,8 @@ def verify(
         Seeds random inputs, batches and masks.
     outputs_only : bool
         Compare outputs alone: for a port whose layers have other names.
+    gradients : bool
+        Compare gradients too, which takes the memory of a training step.
     data_format : {"channels_first", "channels_last"}, optional
         Order of axes of a model that was loaded, or that lasport did not make,
         where the shapes of its inputs fit both.
@@ -384,7 +387,8 @@ def verify(
     command = (
         f"lasport.verify(net, {'None' if model is None else 'model'}, {given}, {tuple(modes)}, "
         f"profile={profile!r}, passes={tuple(passes)}, seed={seed}, "
-        f"outputs_only={outputs_only}, data_format={data_format!r})"
+        f"outputs_only={outputs_only}, gradients={gradients}, "
+        f"data_format={data_format!r})"
     )
     if model is None:
         model = to_keras(net, profile=profile)
@@ -404,6 +408,7 @@ def verify(
         modes=modes,
         passes=passes,
         outputs_only=outputs_only,
+        gradients=gradients,
         command=command,
         progress=progress,
     )

@@ -202,6 +202,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             passes=arguments.passes,
             seed=arguments.seed,
             outputs_only=arguments.outputs_only,
+            gradients=arguments.gradients,
             data_format=arguments.data_format,
             progress=progress,
             on_record=None if arguments.save_repro is None else records.append,
@@ -503,6 +504,12 @@ def _add_verify_options(command: argparse.ArgumentParser) -> None:
         "--outputs-only",
         action="store_true",
         help="leave layers and running averages out, for a port whose layers have other names",
+    )
+    command.add_argument(
+        "--no-gradients",
+        dest="gradients",
+        action="store_false",
+        help="leave gradients out, which take the memory of a training step",
     )
     command.add_argument("--json", type=Path, metavar="PATH", help="write the report here too")
     _add_html(command)

@@ -40,6 +40,7 @@ def assert_equivalent(
     passes: Sequence[int] = (1, 5),
     seed: int = 0,
     outputs_only: bool = False,
+    gradients: bool = True,
     data_format: DataFormat | None = None,
 ) -> Report:
     """Fail unless a model computes what a network does: :func:`lasport.verify` as an assertion.
@@ -54,7 +55,7 @@ def assert_equivalent(
         that :func:`lasport.to_keras` makes.
     params, kwargs
         As for :func:`lasport.load`, where ``net`` is a path.
-    oracle, modes, profile, passes, seed, outputs_only, data_format
+    oracle, modes, profile, passes, seed, outputs_only, gradients, data_format
         As for :func:`lasport.verify`.
 
     Returns
@@ -87,6 +88,7 @@ def assert_equivalent(
         passes=passes,
         seed=seed,
         outputs_only=outputs_only,
+        gradients=gradients,
         data_format=data_format,
     )
     for observe in observers:

@@ -223,6 +223,7 @@ def test_converted_model_is_equal_in_both_modes(profile, net, models, tmp_path, 
     assert {"inference/outputs/probabilities", "training/outputs/probabilities"} <= set(found)
     for mode in ("inference", "training"):
         assert sum(subject.startswith(f"{mode}/layers/") for subject in found) == 16
+        assert found.pop(f"{mode}/slopes/all")["ratio"] < 1
     assert all(comparison["difference"]["relative"] < 1e-10 for comparison in found.values())
 
 
@@ -535,6 +536,13 @@ def test_failing_report_leaves_the_old_one(net, tmp_path, monkeypatch):
     assert [path.read_text() for path in tmp_path.iterdir()] == ["the old report"]
 
 
+def test_gradients_are_left_out_where_that_is_asked_for(net, tmp_path):
+    options = [str(net), "--no-gradients", "--modes", "inference"]
+    found = subjects(report_of(options, tmp_path / "report.json"))
+    assert found
+    assert not any("/slopes/" in subject for subject in found)
+
+
 # --- what is shown
 
 
@@ -553,7 +561,7 @@ def test_progress_is_one_line_on_a_terminal_that_is_wiped(net, tmp_path, monkeyp
     assert "\n" not in written
     stages = list(dict.fromkeys(line.strip() for line in written.split("\r") if line.strip()))
     assert stages[:3] == ["reading the net", "starting TensorFlow", "building the model"]
-    assert stages[-2:] == ["inference in float64", "inference in float32"]
+    assert stages[-3:] == ["inference in float64", "inference in float32", "gradients"]
     assert written.endswith("\r" + " " * len(stages[-1]) + "\r")
 
 

@@ -18,7 +18,7 @@ from lasport.layers.normalization import BatchNormAttributes
 from lasport.oracles.record import Mode
 from lasport.spec import Array, Network
 
-__all__ = ["judge", "longest_sums"]
+__all__ = ["judge", "judge_recorded", "longest_sums"]
 
 
 def judge(
@@ -83,6 +83,39 @@ def judge(
         bound=bound,
         rounding=rounding,
         agreement=agreement,
+    )
+
+
+def judge_recorded(
+    subject: str, layer: str, rounded: Array, recorded: Array, exact: Array, terms: int
+) -> Comparison:
+    """Compare a float32 result of the original with a port's, neither of which is the truth.
+
+    Parameters
+    ----------
+    subject, layer, terms
+        As for :func:`judge`.
+    rounded, recorded : ndarray
+        The port's result in float32, and the original's.
+    exact : ndarray
+        The port's in float64. Each of the others may be off from it by a small
+        multiple of what the other is.
+    """
+    if rounded.shape != recorded.shape:
+        problem = f"shape {rounded.shape}, not {recorded.shape}"
+        return Comparison(subject, layer, "float32", ok=False, problem=problem)
+    both = ((rounded, recorded), (recorded, rounded))
+    errors = [rounding_error(one, other, exact, terms) for one, other in both]
+    worse = max(errors, key=lambda error: error.ratio)
+    return Comparison(
+        subject,
+        layer,
+        "float32",
+        worse.ratio <= ROUNDING_FACTOR,
+        measure(rounded, recorded),
+        worse.ratio,
+        bound=ROUNDING_FACTOR,
+        rounding=worse,
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from lasport.spec import Array
 
-__all__ = ["Activity", "Port", "Session"]
+__all__ = ["Activity", "Gradients", "Port", "Session"]
 
 
 class Activity(Protocol):
@@ -21,6 +21,20 @@ class Activity(Protocol):
     @property
     def outputs(self) -> list[Array]:
         """The net's outputs."""
+        ...
+
+
+class Gradients(Protocol):
+    """Gradients of the sum of a port's outputs, each entry times its cotangent."""
+
+    @property
+    def params(self) -> list[Array | None] | None:
+        """By Lasagne's parameters, None for one that the port does not train; None if unknown."""
+        ...
+
+    @property
+    def inputs(self) -> list[Array | None]:
+        """By input; None for integers."""
         ...
 
 
@@ -41,6 +55,18 @@ class Session(Protocol):
         arrangement: int = 0,
     ) -> Activity:
         """Run once; a training pass moves running averages."""
+        ...
+
+    def gradients(
+        self,
+        inputs: Sequence[Array],
+        cotangents: Sequence[Array],
+        *,
+        training: bool,
+        masks: Mapping[str, Sequence[Array]],
+        arrangement: int = 0,
+    ) -> Gradients:
+        """Differentiate a run of such arguments."""
         ...
 
     def params(self) -> list[Array] | None:
@@ -73,6 +99,10 @@ class Port(Protocol):
     @property
     def trained(self) -> int:
         """How many numbers the model trains."""
+        ...
+
+    def of_profile(self, profile: Literal["stock", "exact"]) -> Port:
+        """Return lasport's own port of the same network, in a profile."""
         ...
 
     @property

@@ -10,6 +10,7 @@ import numpy as np
 
 from lasport.compare.averages import DTYPES, Averages
 from lasport.compare.evidence import Evidence
+from lasport.compare.gradients import GradientStage
 from lasport.compare.judge import judge, longest_sums
 from lasport.compare.metrics import measure
 from lasport.compare.port import Activity, Port, Session
@@ -209,6 +210,17 @@ class Stages:
         unseen = dtype == "float32" or not by_params or session.variances()
         if dtype == self.record.meta["floatX"] and unseen:
             self._judge_averages(passes, dtype)
+
+    def gradients(self, modes: Sequence[Mode]) -> None:
+        """Compare gradients, unless something differs without them."""
+        if self.problems or not all(comparison.ok for comparison in self.comparisons):
+            return
+        stage = GradientStage(
+            self.network, self.port, self.record, self._params, self.by_layer, self._arrangement
+        )
+        stage.compare(modes)
+        self.comparisons += stage.comparisons
+        self.notes += stage.notes
 
     def _compare_pass(
         self,

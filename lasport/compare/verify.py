@@ -33,6 +33,7 @@ def verify_port(
     modes: Sequence[Mode] = MODES,
     passes: Sequence[int] = (1, 5),
     outputs_only: bool = False,
+    gradients: bool = True,
     command: str = "lasport.compare.verify.verify_port(network, port, record, ...)",
     progress: Progress = lambda stage: None,
 ) -> Report:
@@ -55,6 +56,8 @@ def verify_port(
     outputs_only : bool
         Leave layers and parameters out: for models whose layers have other
         names. Running averages are then compared by what the outputs become.
+    gradients : bool
+        Compare gradients too; that takes the memory of a training step.
     command : str
         What was called; see :class:`lasport.compare.provenance.Provenance`.
     progress : callable
@@ -98,6 +101,9 @@ def verify_port(
         stages.guarded(stages.copies)
         stages.guarded(stages.shorter_inputs)
         stages.guarded(stages.model_itself)
+    if gradients:
+        progress("gradients")
+        stages.guarded(stages.gradients, modes)
     settings = {
         "modes": list(modes),
         "passes": passes,

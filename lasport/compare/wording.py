@@ -26,7 +26,9 @@ PLACES = {
     "single": "outputs of every layer by itself, fed what the original fed it",
     "outputs": "the net's outputs",
     "params": "the parameters",
-    "grads": "gradients",
+    "grads": "gradients with respect to parameters",
+    "input-grads": "gradients with respect to inputs",
+    "slopes": "gradients, by slopes of the reference in random directions",
     "outputs-after": "outputs after training passes",
     "shorter-layers": "outputs of every layer, for inputs one shorter",
     "shorter-outputs": "the net's outputs, for inputs one shorter",
@@ -127,6 +129,6 @@ def gaps(report: Report) -> Iterator[str]:
             yield f"The {mode} mode was not compared."
     if not any("/layers/" in subject for subject in subjects):
         yield "Of the layers, only those that give the net's outputs were compared."
-    if not any("/grads/" in subject for subject in subjects):
+    if not any(f"/{kind}/" in s for s in subjects for kind in ("grads", "input-grads", "slopes")):
         yield "Gradients were not compared."
     yield "Optimizers, losses and regularizers are outside of every report."

@@ -24,7 +24,7 @@ from lasport.oracles.record import NO_THEANO, Record
 from lasport.registry import require_family
 from lasport.spec import Array, Layer, Network
 
-__all__ = ["ForwardPass", "draw_inputs", "reference_record", "run_reference"]
+__all__ = ["ForwardPass", "draw_inputs", "mask_inputs", "reference_record", "run_reference"]
 
 Masks = Mapping[int, Sequence[Array]]
 
@@ -177,7 +177,7 @@ def draw_inputs(network: Network, seed: int, passes: int = 0) -> list[list[Array
     shaped = [SimpleNamespace(shape=source.output_shape) for source in sources]
     known = [layer for layer in network.layers if layer.output_shape is not None]
     dtypes = [_input_dtype(source) for source in sources]
-    masks = _masks(network)
+    masks = mask_inputs(network)
     shapes = choose_input_shapes(known, shaped, bool(masks))
     return [
         [
@@ -188,7 +188,7 @@ def draw_inputs(network: Network, seed: int, passes: int = 0) -> list[list[Array
     ]
 
 
-def _masks(network: Network) -> set[str]:
+def mask_inputs(network: Network) -> set[str]:
     """Return the names of the layers that recurrent layers take for masks."""
     return {
         layer.incoming[layer.attributes.places(len(layer.incoming))["mask"]]

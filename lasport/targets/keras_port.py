@@ -14,11 +14,13 @@ import numpy as np
 
 from lasport.errors import ComparisonError
 from lasport.layout import Layout
-from lasport.passes import DataFormat
+from lasport.passes import DataFormat, lower
 from lasport.spec import Array, Network
-from lasport.targets.keras_model import calls_of
+from lasport.targets.keras_calls import Profile, keras_calls
+from lasport.targets.keras_model import build_model, calls_of
 from lasport.targets.keras_session import Session, image_layout, single
 from lasport.targets.recognition import DATA_FORMATS, choose_format, fits, recognize
+from lasport.translate import translate
 
 __all__ = ["KerasPort"]
 
@@ -106,6 +108,11 @@ class KerasPort:
     def start(self, dtype: str) -> Session:
         """Return a fresh copy that computes in ``dtype``, with the model's weights."""
         return Session(self, dtype)
+
+    def of_profile(self, profile: Profile) -> KerasPort:
+        """Return the port that lasport makes of the same network in a profile."""
+        calls = keras_calls(lower(translate(self.network)), profile, self.network.dtype.name)
+        return KerasPort(build_model(calls), self.network)
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Run the model itself, called without a training flag; it is left as it was.

@@ -21,6 +21,7 @@ from lasport.plan import Plan, Step
 from lasport.spec import Array
 from lasport.targets.given_noise import drawn_inside, hand_out, noise_states
 from lasport.targets.keras_copy import ModelCopy, single, weights_of
+from lasport.targets.keras_gradients import Gradients, differentiate
 from lasport.targets.keras_model import value_of
 from lasport.translate import translate
 from lasport.weights import InvStdToVariance, Weight
@@ -112,6 +113,23 @@ class Session:
             self._lasagne_layers(values),
             [layout.to_lasagne(np.asarray(y)) for layout, y in zip(layouts, outputs, strict=True)],
         )
+
+    def gradients(
+        self,
+        inputs: Sequence[Array],
+        cotangents: Sequence[Array],
+        *,
+        training: bool,
+        masks: Mapping[str, Sequence[Array]],
+        arrangement: int = 0,
+    ) -> Gradients:
+        """Differentiate the outputs, weighted by cotangents; the other arguments are those of run.
+
+        The whole net's activations are in memory.
+        """
+        # Leaves what was drawn in the stand-ins, and refuses what cannot be given any.
+        self.run(inputs, training=training, masks=masks, arrangement=arrangement)
+        return differentiate(self, inputs, cotangents, training)
 
     def params(self) -> list[Array] | None:
         """Return the present weights as Lasagne's parameters, unrounded; None if unknown."""

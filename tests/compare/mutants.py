@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.compare import (
+    mutants_of_gradients,
     mutants_of_inverses,
     mutants_of_noise,
     mutants_of_normalization,
@@ -33,6 +34,7 @@ TOPICS = {
     "transformers": mutants_of_sampling.SAMPLING,
     "expressions": mutants_of_special.EXPRESSIONS,
     "shared weights": mutants_of_sharing.SHARING,
+    "gradients": mutants_of_gradients.GRADIENTS,
     "rounding": mutants_of_weights.ROUNDING,
     "demo net": mutants_of_weights.DEMO,
 }

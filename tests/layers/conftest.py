@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from lasport import lasagne_param_values, load, to_keras
+from lasport.compare.gradients import GradientStage
 from lasport.compare.metrics import ROUNDING_FACTOR, error_ratio
 from lasport.compare.verify import verify_port
 from lasport.layout import Layout
-from lasport.oracles.record import MODES, Mode, Record
+from lasport.oracles.record import MODES, Mode
 from lasport.oracles.reference import run_reference
 from lasport.passes import DataFormat, lower
 from lasport.spec import Array, Network
 from lasport.targets.keras_calls import PROFILES, Call, Profile, keras_calls
-from lasport.targets.keras_model import variable_of
 from lasport.translate import translate
 from tests.golden_records import Case
 
@@ -153,7 +153,9 @@ def assert_model_agrees(case: Case, profile: Profile, data_format: DataFormat) -
         ):
             assert apart(layout.to_lasagne(np.asarray(value)), recorded) < TOLERANCE
     passes = sorted({1, record.meta["passes"]})
-    report = verify_port(net, port, record, oracle="Lasagne", model=case.name, passes=passes)
+    report = verify_port(
+        net, port, record, oracle="Lasagne", model=case.name, passes=passes, gradients=False
+    )
     assert report.ok, report.to_text()
     for comparison in report.comparisons:
         if comparison.dtype == "float64":
@@ -182,17 +184,26 @@ def assert_gradients_agree(case: Case, profile: Profile, data_format: DataFormat
     net, record = case.network, case.record
     model = to_keras(net, profile=profile, data_format=data_format, dtype="float64")
     port = KerasPort(model, net)
-    for mode in MODES:
-        recorded = [*record.grads(mode).values(), *record.input_grads(mode).values()]
-
-        def gradients(dtype: str, mode: Mode = mode) -> list[Array]:
-            return differentiate(port, record, mode, dtype)
-
-        if profile == "stock" and case.name in KINKS:
-            found = gradients("float64")
-            assert max(map(apart, found, recorded)) > 1e-3
-        else:
-            assert_agree(recorded, gradients)
+    stage = GradientStage(net, port, record, None, by_layer=True, arrangement=0)
+    stage.compare(MODES)
+    for comparison in stage.comparisons:
+        assert comparison.ok, comparison
+        if comparison.dtype == "float64" and comparison.ratio is None:
+            assert comparison.difference is not None
+            assert comparison.difference.relative < TOLERANCE, comparison
+    if profile == "stock" and case.name in KINKS:
+        assert all("entries of gradients are TensorFlow's" in note for note in stage.notes)
+        assert len(stage.notes) == len(MODES)
+        return
+    assert not any("entries of gradients" in note for note in stage.notes)
+    assert {one.subject for one in stage.comparisons} - {f"{m}/slopes/all" for m in MODES} == {
+        subject
+        for mode in MODES
+        for subject in (
+            *(f"{mode}/grads/{o.name}.{p.name}" for o, p in net.owned_params() if p.trainable),
+            *(f"{mode}/input-grads/{net.inputs[i]}" for i in record.input_grads(mode)),
+        )
+    }
 
 
 def parts_of(call: Call) -> list[object]:
@@ -222,47 +233,6 @@ def variants(net: Network) -> Iterator[tuple[Profile, DataFormat]]:
         if model not in seen:
             seen.add(model)
             yield profile, data_format
-
-
-def differentiate(port: Any, record: Record, mode: Mode, dtype: str) -> list[Array]:
-    """Return gradients of parameters, then inputs, with the recorded masks and cotangents."""
-    import tensorflow as tf
-
-    session, training = port.start(dtype), mode == "training"
-    # Leaves the masks in the dropout layers of the session's model.
-    session.run(record.inputs, training=training, masks=masks_by_name(port.network, record))
-    inputs = physical(port.input_layouts, record.inputs, dtype)
-    cotangents = physical(port.output_layouts, record.cotangents, dtype)
-    owned = [param for _, param in port.network.owned_params()]
-    wanted = [owned[number] for number in record.grads(mode)]
-    weights = [
-        (weight, variable_of(session.model, call.name, attribute).value)
-        for call in port.calls.calls
-        for attribute, weight in call.weights.items()
-    ]
-    variables = [variable for _, variable in weights]
-    fed = [inputs[number] for number in record.input_grads(mode)]
-    with tf.GradientTape() as tape:
-        tape.watch(fed)
-        outputs = several(session.model(single(inputs), training=training))
-    found = tape.gradient(
-        outputs, [*variables, *fed], output_gradients=cotangents, unconnected_gradients="zero"
-    )
-    arrays = [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
-    by_param = {
-        id(part.param.value): part.undo(piece)
-        for (weight, _), array in zip(weights, arrays[: len(weights)], strict=True)
-        for part, piece in weight.split(array)
-    }
-    to_inputs = zip(record.input_grads(mode), arrays[len(weights) :], strict=True)
-    return [
-        *(by_param[id(param.value)] for param in wanted),
-        *(port.input_layouts[index].to_lasagne(array) for index, array in to_inputs),
-    ]
-
-
-def masks_by_name(net: Network, record: Record) -> dict[str, list[Array]]:
-    return {net.layers[index].name: masks for index, masks in record.masks.items()}
 
 
 def physical(
