@@ -14,6 +14,7 @@ from lasport.version import __version__
 if TYPE_CHECKING:
     from lasport.api import (
         convert,
+        diagnose,
         export,
         from_lasagne,
         lasagne_param_values,
@@ -32,6 +33,7 @@ __all__ = [
     "UnsupportedLayersError",
     "__version__",
     "convert",
+    "diagnose",
     "export",
     "from_lasagne",
     "lasagne_param_values",

@@ -14,6 +14,7 @@ from lasport.spec import Array, Network
 if TYPE_CHECKING:
     import keras
 
+    from lasport.compare.diagnosis.result import Diagnosis
     from lasport.compare.report import Report
     from lasport.oracles.record import Mode, Record
     from lasport.passes import DataFormat
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "convert",
+    "diagnose",
     "export",
     "from_lasagne",
     "lasagne_param_values",
@@ -483,6 +485,73 @@ def export(
         record=record,
         oracle=description,
         command=command,
+    )
+
+
+def diagnose(
+    net: Network,
+    model: keras.Model,
+    *,
+    align: Mapping[str, str] | None = None,
+    data_format: DataFormat | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> Diagnosis:
+    """Say why somebody's own port of a network gives other numbers.
+
+    Each layer is judged by itself: what Lasagne computes before it is fed to the
+    port's layer in its place, in both modes. Where the two differ, known mistakes
+    are made in the original's arithmetic, one by one and in pairs; the simplest
+    that gives the port's numbers is the cause.
+
+    Parameters
+    ----------
+    net : Network
+        The original.
+    model : keras.Model
+        The port, functional or Sequential, with names and an order of axes of its
+        own.
+    align : mapping of str to str, optional
+        Lasagne layers with the model's layers that stand for them, where lasport
+        aligns them wrongly.
+    data_format : {"channels_first", "channels_last"}, optional
+        Order of axes of the model's inputs, where their shapes fit both.
+    seed : int
+        Seeds random inputs.
+    progress : callable
+        Told each stage.
+
+    Returns
+    -------
+    Diagnosis
+        True if nothing differs.
+
+    Raises
+    ------
+    UnsupportedLayersError
+        If the network has layers without a translation.
+    ComparisonError
+        If the model cannot be run on what the network takes.
+    UsageError
+        If ``align`` names a layer that is not there.
+    """
+    from lasport.compare.diagnosis.diagnose import diagnose_parts
+    from lasport.translate import translate
+
+    translate(net)
+    from lasport.targets.keras_dissection import Dissection
+
+    progress("taking the model apart")
+    port = Dissection(model, net)
+    return diagnose_parts(
+        net,
+        port,
+        model=f"model {model.name!r}",
+        precision=port.weights_dtype,
+        data_format=data_format,
+        align=align,
+        seed=seed,
+        progress=progress,
     )
 
 

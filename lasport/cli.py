@@ -1,4 +1,4 @@
-"""The command line: ``lasport inspect``, ``convert``, ``verify`` and ``demo``.
+"""The command line: ``lasport inspect``, ``convert``, ``verify``, ``diagnose`` and ``demo``.
 
 Exit codes: 0 equal or done; 1 computed, and differs; 2 input that cannot be
 read or is refused, or wrong usage; 3 layers without a translation.
@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from lasport import __version__, demo
-from lasport.api import export, load, to_keras, verify
+from lasport.api import diagnose, export, load, to_keras, verify
 from lasport.atomic import require_fillable, require_writable
 from lasport.compare.table import show_report
 from lasport.errors import LasportError, UnreadableFileError, UnsupportedLayersError, UsageError
@@ -219,6 +219,28 @@ def _verify(arguments: argparse.Namespace) -> int:
     return EQUAL if report else DIFFERENT
 
 
+def _diagnose(arguments: argparse.Namespace) -> int:
+    if arguments.json is not None:
+        given = (arguments.file, arguments.params, arguments.model)
+        require_writable(arguments.json, [path for path in given if path])
+    with status_line(sys.stderr) as progress:
+        net = _load_translatable(arguments, progress)
+        _start_keras(progress)
+        progress("reading the model")
+        diagnosis = diagnose(
+            net,
+            _read(arguments.model),
+            align=dict(arguments.align),
+            data_format=arguments.data_format,
+            seed=arguments.seed,
+            progress=progress,
+        )
+    if arguments.json is not None:
+        diagnosis.to_json(arguments.json)
+    show(str(diagnosis), sys.stdout)
+    return EQUAL if diagnosis else DIFFERENT
+
+
 def _demo(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         require_writable(arguments.html)
@@ -380,6 +402,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_net(command)
     _add_verify_options(command)
 
+    command = commands.add_parser(
+        "diagnose", help="say why somebody's own port of a net gives other numbers"
+    )
+    command.set_defaults(run=_diagnose)
+    _add_net(command)
+    _add_diagnose_options(command)
+
     command = commands.add_parser("demo", help="go the whole way with the net that ships along")
     command.set_defaults(run=_demo, register=())
     _add_html(command)
@@ -526,6 +555,29 @@ def _add_html(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--html", type=Path, metavar="PATH", help="write the report as a page, for a browser"
     )
+
+
+def _add_diagnose_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("model", metavar="MODEL", type=Path, help="the saved Keras model")
+    command.add_argument(
+        "--align",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="LAYER=LAYER",
+        help="a layer of the net and the model's layer that stands for it, where lasport takes "
+        "another one; may be given several times",
+    )
+    _add_data_format(command, default=None)
+    command.add_argument("--seed", type=int, default=0, help="of random inputs (default: 0)")
+    command.add_argument("--json", type=Path, metavar="PATH", help="write the diagnosis here too")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    ours, equals, theirs = text.partition("=")
+    if not (ours and equals and theirs):
+        raise argparse.ArgumentTypeError(f"{text!r} is not LAYER=LAYER")
+    return ours, theirs
 
 
 def _oracle(text: str) -> str:

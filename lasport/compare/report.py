@@ -15,7 +15,7 @@ from lasport.compare.metrics import Agreement, Difference, Rounding
 from lasport.compare.provenance import Provenance
 from lasport.compare.wording import class_remarks, median_text
 
-__all__ = ["SCHEMA", "Comparison", "Drift", "Group", "Report"]
+__all__ = ["SCHEMA", "Comparison", "Drift", "Group", "Report", "finite"]
 
 SCHEMA = 1  # of to_dict and to_json; docs/report.md says what changes it
 
@@ -301,17 +301,17 @@ class Report:
         path : path-like
             Replaced if it exists. Infinities and NaN are written as strings.
         """
-        text = json.dumps(_finite(self.to_dict()), indent=1, allow_nan=False)
+        text = json.dumps(finite(self.to_dict()), indent=1, allow_nan=False)
         with replacing(path) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
 
 
-def _finite(value: object) -> object:
+def finite(value: object) -> object:
     """Replace the floats that JSON does not have by their names."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return value

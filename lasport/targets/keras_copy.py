@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import Protocol, TypeVar
 
 import keras
 import numpy as np
@@ -17,21 +17,35 @@ import numpy as np
 from lasport.errors import ComparisonError
 from lasport.keras_layers import CustomRecurrence, Nonlinearity, Pooling
 from lasport.layers.normalization import BatchNormAttributes
+from lasport.spec import Network
 from lasport.targets.given_noise import GivenNoise, stand_in
 from lasport.targets.keras_calls import Calls
 from lasport.targets.keras_model import value_of, variable_of
 from lasport.weights import Stack, Weight, inv_std_to_variance
 
-if TYPE_CHECKING:
-    from lasport.targets.keras_port import KerasPort
-
-__all__ = ["ModelCopy", "single", "weights_of"]
+__all__ = ["ModelCopy", "Original", "kept", "single", "weights_of"]
 
 Item = TypeVar("Item")
 Pairs = Sequence[tuple[keras.Variable, keras.Variable]]
 STOCK_POOLS_3D = (keras.layers.AveragePooling3D, keras.layers.MaxPooling3D)
 # So many units in the last place may be lost where somebody computes a variance from inv_std.
 FEW = 4
+
+
+class Original(Protocol):
+    """What is copied: a model that is a port of a network.
+
+    ``calls`` says how lasport built it, if it did.
+    """
+
+    model: keras.Model
+    network: Network
+    calls: Calls | None
+
+    @property
+    def weights_dtype(self) -> str:
+        """The narrowest float type in which it keeps weights."""
+        ...
 
 
 @dataclass
@@ -57,7 +71,7 @@ class ModelCopy:
     noise: dict[str, GivenNoise] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, port: KerasPort, dtype: str) -> ModelCopy:
+    def of(cls, port: Original, dtype: str) -> ModelCopy:
         """Copy a port's model, layers and weights.
 
         Raises
@@ -143,10 +157,10 @@ class ModelCopy:
 
     def _variables(self, original: keras.Model) -> Iterator[tuple[keras.Variable, keras.Variable]]:
         for source, target in zip(original.layers, self.model.layers, strict=True):
-            yield from zip(_kept(source), _kept(target), strict=True)
+            yield from zip(kept(source), kept(target), strict=True)
 
 
-def _kept(layer: keras.layers.Layer) -> list[keras.Variable]:
+def kept(layer: keras.layers.Layer) -> list[keras.Variable]:
     """Return a layer's variables but the states of random generators, which stand-ins lack."""
     return [variable for variable in layer.variables if variable.name != "seed_generator_state"]
 
@@ -162,7 +176,7 @@ def _restore_parameters(original: keras.Model, calls: Calls, copy: keras.Model) 
             variable_of(copy, name, attribute).assign(unrounded)
 
 
-def _restore_variances(port: KerasPort, pairs: Pairs) -> None:
+def _restore_variances(port: Original, pairs: Pairs) -> None:
     """Do the same for the variances of a foreign port, which are rounded where weights are not.
 
     Nobody knows their places, so whatever has a layer's very variances, up to a

@@ -22,7 +22,7 @@ from lasport.targets.keras_session import Session, image_layout, single
 from lasport.targets.recognition import DATA_FORMATS, choose_format, fits, recognize
 from lasport.translate import translate
 
-__all__ = ["KerasPort"]
+__all__ = ["KerasPort", "functional", "narrowest"]
 
 
 class KerasPort:
@@ -55,7 +55,7 @@ class KerasPort:
         self, model: keras.Model, network: Network, data_format: DataFormat | None = None
     ) -> None:
         self.network = network
-        self.model = _functional(model)
+        self.model = functional(model)
         if len(self.model.inputs) != len(network.inputs):
             raise ComparisonError(
                 f"the model has {len(self.model.inputs)} inputs, the net {len(network.inputs)}"
@@ -82,12 +82,12 @@ class KerasPort:
     @property
     def dtype(self) -> str:
         """The narrowest float type that one of the model's layers computes in."""
-        return _narrowest({str(layer.compute_dtype) for layer in self.model.layers})
+        return narrowest({str(layer.compute_dtype) for layer in self.model.layers})
 
     @property
     def weights_dtype(self) -> str:
         """The narrowest float type that it keeps weights in."""
-        return _narrowest({str(weight.dtype) for weight in self.model.weights})
+        return narrowest({str(weight.dtype) for weight in self.model.weights})
 
     @property
     def trained(self) -> int:
@@ -175,7 +175,7 @@ class KerasPort:
         return layouts[chosen], [image_layout(len(shape), chosen) for shape in outputs]
 
 
-def _functional(model: keras.Model) -> keras.Model:
+def functional(model: keras.Model) -> keras.Model:
     """Return the model as a functional one that takes and gives one tensor or a list."""
     if not hasattr(model, "inputs") or not getattr(model, "inputs", None):
         raise ComparisonError("only built functional and Sequential models can be compared")
@@ -188,6 +188,7 @@ def _functional(model: keras.Model) -> keras.Model:
     return functional
 
 
-def _narrowest(dtypes: Collection[str]) -> str:
+def narrowest(dtypes: Collection[str]) -> str:
+    """Return the narrowest of some float types; float32 where there is none."""
     order = ("bfloat16", "float16", "float32", "float64")
     return next((dtype for dtype in order if dtype in dtypes), "float32")

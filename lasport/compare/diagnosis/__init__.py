@@ -1,0 +1,1 @@
+"""Why somebody's own port of a net gives other numbers: the cause, layer by layer."""

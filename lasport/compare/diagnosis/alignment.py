@@ -1,0 +1,256 @@
+"""Which part of a port stands for which step of the net.
+
+Both are brought into one order, that of Lasagne's ``get_all_layers``, and aligned like two
+spellings of a word: by what kind of arithmetic they are, the sizes of their weights and
+results, and their names. Either side may lack what the other has, and neighbours may have
+changed places, such as an activation and a normalization.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lasport.compare.diagnosis.steps import Step
+from lasport.errors import UsageError
+from lasport.layers.nonlinearities import NonlinearityAttributes
+from lasport.spec import Array
+from lasport.targets.parts import Part
+
+__all__ = ["Alignment", "align", "role_of_part", "role_of_step"]
+
+# What there is no step to align with: it moves numbers, and belongs to what comes next.
+MOVES = "moves"
+# What a class may be anything by.
+UNKNOWN = "unknown"
+# Roles by the names of Lasagne's classes, and of Keras' and users' own; the first that fits.
+OF_STEPS: Mapping[str, str] = {
+    r"InputLayer": "input",
+    r"(Flatten|Reshape|Dimshuffle|Pad|Slice)Layer": MOVES,
+    r"(Transposed|De)[Cc]onv.*": "transposed convolution",
+    r".*Conv.*": "convolution",
+    r"NINLayer.*": "pointwise",
+    r"DenseLayer": "dense",
+    r"BatchNorm.*": "normalization",
+    r"NonlinearityLayer": "activation",
+    r"ParametricRectifierLayer": "prelu",
+    r"(Max)?Pool\dD.*": "pool",
+    r"GlobalPoolLayer": "global pool",
+    r"DropoutLayer": "dropout",
+    r"GaussianNoiseLayer": "noise",
+    r"LocalResponse.*": "response",
+    r"LSTMLayer": "lstm",
+    r"GRULayer": "gru",
+    r".*RecurrentLayer": "recurrent",
+    r"EmbeddingLayer": "embedding",
+    r"Elemwise.*": "sum",
+    r"ConcatLayer": "concatenation",
+}
+OF_PARTS: Mapping[str, str] = {
+    r"InputLayer": "input",
+    r"Flatten|Reshape|Permute|(ZeroPadding|Cropping)\dD|Transpose|Squeeze|ExpandDims": MOVES,
+    r".*Conv\dD?Transpose": "transposed convolution",
+    r".*Conv\dD": "convolution",
+    r"Dense": "dense",
+    r".*BatchNorm.*": "normalization",
+    r"Activation|ReLU|Relu|LeakyR[e]?[lL]U|ELU|Softmax|Sigmoid|Tanh|Nonlinearity": "activation",
+    r"PReLU|ParametricRectifier": "prelu",
+    r"Global.*": "global pool",
+    r".*Pool(ing)?(\dD)?": "pool",
+    r"(Spatial|Unscaled)?Dropout(\dD)?": "dropout",
+    r".*GaussianNoise": "noise",
+    r".*(LRN|LocalResponse).*": "response",
+    r"LSTM": "lstm",
+    r"GRU": "gru",
+    r"SimpleRNN": "recurrent",
+    r"Embedding": "embedding",
+    r"Add|Average|Multiply|Maximum|Minimum|Combine": "sum",
+    r"Concatenate": "concatenation",
+}
+# Roles that one can play for another.
+ALIKE = {
+    frozenset({"pointwise", "convolution"}),
+    frozenset({"pointwise", "dense"}),
+    frozenset({"dense", "convolution"}),
+    frozenset({"pool", "global pool"}),
+    frozenset({"activation", "prelu"}),
+}
+NEVER = -1e6
+MISSING = -1.0
+EXCHANGED = -0.5
+FORCED = 1e3
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Pairs of steps and parts.
+
+    Attributes
+    ----------
+    pairs : dict of str to Part
+        By step. Of two that changed places, what the second one's value is.
+    partners : dict of str to Part
+        The same, but for those that changed places too.
+    exchanged : list of tuple of str
+        Steps, first and second, whose parts come in the other order.
+    missing : list of Step
+        Steps without a part.
+    extra : list of Part
+        Parts without a step.
+    """
+
+    pairs: dict[str, Part] = field(default_factory=dict)
+    partners: dict[str, Part] = field(default_factory=dict)
+    exchanged: list[tuple[str, str]] = field(default_factory=list)
+    missing: list[Step] = field(default_factory=list)
+    extra: list[Part] = field(default_factory=list)
+
+
+def role_of_step(step: Step) -> str:
+    """Return what kind of arithmetic a step is."""
+    return next((r for p, r in OF_STEPS.items() if re.fullmatch(p, step.family)), UNKNOWN)
+
+
+def role_of_part(part: Part) -> str:
+    """Return what kind of arithmetic a part's class seems to be."""
+    return next((r for p, r in OF_PARTS.items() if re.fullmatch(p, part.kind)), UNKNOWN)
+
+
+def align(
+    steps: Sequence[Step],
+    parts: Sequence[Part],
+    values: Mapping[str, Array],
+    tensors: Mapping[str, Array],
+    given: Mapping[str, str],
+) -> Alignment:
+    """Align steps with parts.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        In ``get_all_layers`` order.
+    parts : sequence of Part
+        Depth first.
+    values, tensors : mapping of str to ndarray
+        What the steps and the parts give for the same input, for their sizes.
+    given : mapping of str to str
+        Lasagne layers with the port's layers that stand for them, as a user said.
+
+    Raises
+    ------
+    UsageError
+        If a name is unknown.
+    """
+    _check(steps, parts, given)
+    forced = _forced(steps, parts, given)
+    left = [s for s in steps if role_of_step(s) not in ("input", MOVES)]
+    right = [p for p in parts if role_of_part(p) not in ("input", MOVES)]
+    score = np.array([[_score(s, p, values, tensors, forced) for p in right] for s in left])
+    return _trace(left, right, score.reshape(len(left), len(right)))
+
+
+def _trace(left: Sequence[Step], right: Sequence[Part], score: Array) -> Alignment:
+    """Return the best alignment; see Needleman and Wunsch (1970), Damerau (1964)."""
+    n, m = len(left), len(right)
+    best = np.zeros((n + 1, m + 1))
+    best[:, 0], best[0, :] = MISSING * np.arange(n + 1), MISSING * np.arange(m + 1)
+    moves = {(i, 0): "missing" for i in range(1, n + 1)} | {
+        (0, j): "extra" for j in range(1, m + 1)
+    }
+    for i in range(1, n + 1):
+        for j in range(1, m + 1):
+            options = {
+                "pair": best[i - 1, j - 1] + score[i - 1, j - 1],
+                "missing": best[i - 1, j] + MISSING,
+                "extra": best[i, j - 1] + MISSING,
+            }
+            if i > 1 and j > 1:
+                crossed = score[i - 2, j - 1] + score[i - 1, j - 2]
+                options["exchanged"] = best[i - 2, j - 2] + crossed + EXCHANGED
+            moves[i, j] = max(options, key=options.__getitem__)
+            best[i, j] = options[moves[i, j]]
+    found = Alignment()
+    i, j = n, m
+    while i or j:
+        move = moves[i, j]
+        if move == "pair":
+            found.pairs[left[i - 1].name] = found.partners[left[i - 1].name] = right[j - 1]
+        elif move == "missing":
+            found.missing.insert(0, left[i - 1])
+        elif move == "extra":
+            found.extra.insert(0, right[j - 1])
+        else:
+            found.pairs[left[i - 1].name] = right[j - 1]
+            found.partners[left[i - 1].name] = right[j - 2]
+            found.partners[left[i - 2].name] = right[j - 1]
+            found.exchanged.append((left[i - 2].name, left[i - 1].name))
+        back = {"pair": (1, 1), "missing": (1, 0), "extra": (0, 1), "exchanged": (2, 2)}[move]
+        i, j = i - back[0], j - back[1]
+    return found
+
+
+def _score(
+    step: Step,
+    part: Part,
+    values: Mapping[str, Array],
+    tensors: Mapping[str, Array],
+    forced: Mapping[str, str],
+) -> float:
+    if step.name in forced or part.name in forced.values():
+        return FORCED if forced.get(step.name) == part.name else NEVER
+    ours, theirs = role_of_step(step), role_of_part(part)
+    if ours == theirs:
+        score = 3.0
+    elif frozenset({ours, theirs}) in ALIKE:
+        score = 1.0
+    elif UNKNOWN in (ours, theirs) and "input" not in (ours, theirs):
+        score = -0.5
+    else:
+        return NEVER
+    score += 1 if values[step.name].size == tensors[part.output].size else -1
+    if step.params:
+        sizes = {weight.size for weight in part.weights.values()}
+        largest = max(param.size for param in step.params.values())
+        score += 2 if largest in sizes else -1
+    elif theirs == UNKNOWN and part.weights:
+        score -= 2
+    mine, its = step.layer.casefold(), part.label.casefold()
+    if mine == its:
+        score += 2
+    elif mine in its or its in mine:
+        score += 0.5
+    if ours == theirs == "activation" and _function(step) in str(part.config).lower():
+        score += 1
+    return score
+
+
+def _forced(
+    steps: Sequence[Step], parts: Sequence[Part], given: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the names of parts by those of steps, for what a user said of layers."""
+    forced: dict[str, str] = {}
+    for step in steps:
+        for part in parts:
+            same_role = (role_of_step(step) == "activation") == (role_of_part(part) == "activation")
+            if given.get(step.layer) == part.label and same_role:
+                forced.setdefault(step.name, part.name)
+    return forced
+
+
+def _function(step: Step) -> str:
+    assert isinstance(step.attributes, NonlinearityAttributes)
+    name = step.attributes.nonlinearity.function
+    return {"rectify": "relu", "leaky_rectify": "leaky"}.get(name, name)
+
+
+def _check(steps: Sequence[Step], parts: Sequence[Part], given: Mapping[str, str]) -> None:
+    for what, names, known in (
+        ("net", given, dict.fromkeys(step.layer for step in steps)),
+        ("model", given.values(), dict.fromkeys(part.label for part in parts)),
+    ):
+        for name in names:
+            if name not in known:
+                raise UsageError(f"the {what} has no layer {name!r}; it has {', '.join(known)}")

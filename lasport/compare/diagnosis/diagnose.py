@@ -1,0 +1,209 @@
+"""Diagnosing a port: each piece by itself, then the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from lasport.compare.diagnosis.bench import Bench, Results
+from lasport.compare.diagnosis.cutting import Unit
+from lasport.compare.diagnosis.edits import Edit
+from lasport.compare.diagnosis.of_structure import FOLDED
+from lasport.compare.diagnosis.result import Cause, Diagnosis, Pair, Remedy
+from lasport.compare.diagnosis.search import Explanation, agrees, explain, largest
+from lasport.passes import DataFormat
+from lasport.spec import Network
+from lasport.targets.parts import Part, TakenApart, between
+
+__all__ = ["diagnose_parts"]
+
+
+def diagnose_parts(
+    network: Network,
+    port: TakenApart,
+    *,
+    model: str,
+    precision: str,
+    data_format: DataFormat | None = None,
+    align: Mapping[str, str] | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> Diagnosis:
+    """Say why a port that was taken apart differs from its net.
+
+    Parameters
+    ----------
+    network : Network
+        The original.
+    port : TakenApart
+        Its port.
+    model : str
+        What to call it.
+    precision : str
+        The narrowest float type in which the port keeps weights.
+    data_format, align, seed, progress
+        See :func:`lasport.diagnose`.
+
+    Raises
+    ------
+    ComparisonError
+        If the port cannot be run on what the net takes.
+    """
+    progress("running net and model")
+    bench = Bench(network, port, precision, data_format, align, seed)
+    findings: list[_Finding] = []
+    settled: set[int] = set()
+    for number, unit in enumerate(bench.units):
+        progress(f"piece {number + 1} of {len(bench.units)}")
+        if number not in settled:
+            results = bench.run(unit)
+            before = bench.differences(unit, results, unit.steps)
+            if not agrees(before):
+                finding, used = _with_neighbours(bench, number, settled)
+                settled |= used
+                findings.append(finding or _judge(bench, unit, results, before))
+    causes = [finding.cause for finding in findings if finding.cause is not None]
+    # What has another size because of a mistake before it is none by itself.
+    consequences = [cause for cause in causes if cause.problem is not None]
+    if len(consequences) < len(causes):
+        causes = [cause for cause in causes if cause.problem is None]
+    else:
+        consequences = []
+    edits = [edit for finding in findings for edit in finding.edits]
+    modelled = all(finding.modelled for finding in findings)
+    progress("the whole")
+    whole, problem = bench.whole(edits)
+    if not causes and not agrees(whole):
+        causes.append(Cause(network.outputs, ("the whole model",), whole, problem=problem))
+    return Diagnosis(
+        model,
+        tuple(causes),
+        tuple(_pairs(bench)),
+        (*network.notes, *(cause.sentence for cause in consequences)),
+        len(bench.units),
+        largest(whole) if causes and modelled else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """What was found of a piece that differs by itself.
+
+    Attributes
+    ----------
+    cause : Cause or None
+        None if it is right together with a neighbour.
+    edits : tuple of Edit
+        What makes the net as wrong.
+    modelled : bool
+        Whether these do all of it.
+    """
+
+    cause: Cause | None
+    edits: tuple[Edit, ...] = ()
+    modelled: bool = False
+
+
+def _judge(bench: Bench, unit: Unit, results: Results, before: dict[str, float]) -> _Finding:
+    layers, parts = _names(unit)
+    if results.problem is not None:
+        return _Finding(Cause(layers, parts, before, problem=results.problem))
+    if not unit.steps:
+        return _Finding(Cause(layers, parts, before, ((_removal(unit.parts[-1]),),), 0.0))
+    found = explain(bench, unit, results)
+    return _explained(unit, before, found) if found else _Finding(Cause(layers, parts, before))
+
+
+def _explained(unit: Unit, before: dict[str, float], found: list[Explanation]) -> _Finding:
+    layers, parts = _names(unit)
+    by_step = {step.name: step.layer for step in unit.steps}
+    alternatives = dict.fromkeys(
+        tuple(Remedy(by_step[edit.target], edit.hypothesis, edit.fix) for edit in each.edits)
+        for each in found
+    )
+    after = max(each.after for each in found)
+    cause = Cause(layers, parts, before, tuple(alternatives), after)
+    return _Finding(cause, found[0].edits, modelled=True)
+
+
+def _removal(part: Part) -> Remedy:
+    options = {
+        name: value
+        for name, value in part.config.items()
+        if name not in ("name", "trainable", "dtype") and isinstance(value, (str, int, float))
+    }
+    spelled = ", ".join(f"{name}={value!r}" for name, value in options.items())
+    fix = f"its {part.kind}({spelled}), which the net has not, is removed"
+    return Remedy("", "layer too many", fix)
+
+
+def _with_neighbours(
+    bench: Bench, number: int, settled: set[int]
+) -> tuple[_Finding | None, set[int]]:
+    """Judge a unit together with a neighbour where one side has what the other lacks.
+
+    A normalization may be part of the weights before it, say: neither is wrong then.
+
+    Returns
+    -------
+    finding : _Finding or None
+        None if being together changes nothing.
+    settled : set of int
+        The units that it is about.
+    """
+    for first, second in ((number, number + 1), (number - 1, number)):
+        if first < 0 or second >= len(bench.units) or {first, second} & settled:
+            continue
+        one, other = bench.units[first], bench.units[second]
+        gap = any(unit.missing or not unit.steps for unit in (one, other))
+        if not gap or list(other.feeds) != [one.value]:
+            continue
+        unit = _merged(bench, one, other)
+        results = bench.run(unit)
+        before = bench.differences(unit, results, unit.steps)
+        if agrees(before):
+            return _Finding(None, modelled=True), {first, second}
+        if one.steps and other.steps:
+            found = [
+                each
+                for each in explain(bench, unit, results, 1)
+                if each.edits[0].hypothesis == FOLDED
+            ]
+            if found:
+                return _explained(unit, before, found), {first, second}
+    return None, set()
+
+
+def _merged(bench: Bench, one: Unit, other: Unit) -> Unit:
+    return replace(
+        other,
+        steps=(*one.steps, *other.steps),
+        feeds=one.feeds,
+        parts=tuple(between(bench.port.parts, tuple(one.feeds.values()), [other.tensor])),
+        exchanged=(*one.exchanged, *other.exchanged),
+        missing=one.missing | other.missing,
+    )
+
+
+def _names(unit: Unit) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return (
+        tuple(dict.fromkeys(step.layer for step in unit.steps)),
+        tuple(dict.fromkeys(part.label for part in unit.parts)),
+    )
+
+
+def _pairs(bench: Bench) -> list[Pair]:
+    """Return the alignment by layers, in the order of the net; then what the port has more."""
+    found: dict[tuple[str, str], Pair] = {}
+    for step in bench.steps:
+        part = bench.alignment.partners.get(step.name)
+        if part is not None:
+            pair = Pair(
+                step.layer, bench.network[step.layer].kind.rpartition(".")[2], part.label, part.kind
+            )
+            found.setdefault((step.layer, part.label), pair)
+        elif step in bench.alignment.missing:
+            kind = step.family
+            found.setdefault((step.layer, ""), Pair(step.layer, kind, "", ""))
+    extra = [Pair("", "", part.label, part.kind) for part in bench.alignment.extra]
+    return [*found.values(), *extra]

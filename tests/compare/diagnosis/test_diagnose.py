@@ -1,0 +1,208 @@
+"""Diagnosing hand-written ports: every mistake is named, and nobody is blamed for none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import lasport
+from lasport import demo
+from lasport.compare.diagnosis.result import Diagnosis
+from lasport.compare.metrics import STRUCTURE_BOUND
+from lasport.errors import ComparisonError, UsageError
+from tests.compare.diagnosis.mistakes import DOUBLE, SINGLE, Mistake
+from tests.compare.diagnosis.ports import STYLES, build, load_net
+
+RIGHT = [(name, style) for name, styles in STYLES.items() for style in styles]
+
+
+@pytest.fixture(autouse=True)
+def _small_graphs() -> Iterator[None]:
+    yield
+    keras.backend.clear_session()
+
+
+def named(diagnosis: Diagnosis) -> set[tuple[str, str]]:
+    """Return layer and hypothesis of every remedy of every alternative."""
+    return {
+        (remedy.layer, remedy.hypothesis)
+        for cause in diagnosis.causes
+        for alternative in cause.alternatives
+        for remedy in alternative
+    }
+
+
+# --- nobody is blamed for nothing
+
+
+@pytest.mark.parametrize(("name", "style"), RIGHT)
+def test_a_right_port_is_equal_in_every_style(name, style):
+    diagnosis = lasport.diagnose(load_net(name), build(name, {}, style))
+    assert diagnosis
+    assert diagnosis.causes == ()
+    assert diagnosis.compared >= len(load_net(name).layers) - 1
+
+
+@pytest.mark.parametrize("profile", ("stock", "exact"))
+def test_what_lasport_makes_is_equal(profile):
+    net = lasport.load(demo.paths().net)
+    model = lasport.to_keras(net, profile=profile)
+    diagnosis = lasport.diagnose(net, keras.Model(model.inputs, model.outputs))
+    assert diagnosis
+    assert all(pair.layer in ("", pair.part) or pair.part for pair in diagnosis.alignment)
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_other_inputs_make_no_difference(seed):
+    assert lasport.diagnose(load_net("images"), build("images", {}), seed=seed)
+
+
+# --- mistakes
+
+
+def identify(mistake: Mistake | tuple[Mistake, Mistake]) -> str:
+    both = mistake if isinstance(mistake, tuple) else (mistake,)
+    return f"{both[0].net}: {', and '.join(each.says for each in both)} ({both[0].style})"
+
+
+@pytest.mark.thinned(8)
+@pytest.mark.parametrize("mistake", SINGLE, ids=identify)
+def test_a_mistake_is_named(mistake):
+    port = build(mistake.net, mistake.changes, mistake.style)
+    diagnosis = lasport.diagnose(load_net(mistake.net), port)
+    assert not diagnosis
+    assert named(diagnosis) == {(mistake.layer, mistake.hypothesis)}
+    (cause,) = diagnosis.causes
+    assert cause.after is not None
+    assert cause.after <= STRUCTURE_BOUND < max(cause.before.values())
+    if mistake.layer:
+        assert diagnosis.together is not None
+        assert diagnosis.together <= STRUCTURE_BOUND
+
+
+@pytest.mark.thinned(12)
+@pytest.mark.parametrize("mistakes", DOUBLE, ids=identify)
+def test_two_mistakes_are_both_named(mistakes):
+    one, other = mistakes
+    diagnosis = lasport.diagnose(
+        load_net(one.net), build(one.net, {**one.changes, **other.changes})
+    )
+    assert diagnosis.explained
+    assert named(diagnosis) == {(each.layer, each.hypothesis) for each in mistakes}
+
+
+def test_there_are_enough_mistakes():
+    assert len(SINGLE) >= 25
+    assert len(DOUBLE) >= 20
+    assert {mistake.net for mistake in SINGLE} == set(STYLES)
+
+
+def test_the_sentence_says_what_to_do_and_how_much_is_left():
+    port = build("digits", {"hidden1 momentum": 0.1})
+    (cause,) = lasport.diagnose(load_net("digits"), port).causes
+    assert cause.sentence.startswith("layer hidden1_bn: matches to ")
+    assert " if momentum 0.1 becomes 0.9 (it is 1 - alpha) (differs by " in cause.sentence
+    assert cause.sentence.endswith(" in averages)")
+    assert cause.before["inference"] < STRUCTURE_BOUND
+
+
+def test_equal_explanations_are_all_named():
+    # All of these inputs are below 6, so nothing tells the two functions apart.
+    fused = keras.layers.Activation(keras.activations.relu6)
+    port = build("digits", {"hidden2 activation": fused})
+    (cause,) = lasport.diagnose(load_net("digits"), port).causes
+    assert {each[0].fix.split()[2] for each in cause.alternatives} >= {"relu6"}
+    assert " or if " in cause.sentence or len(cause.alternatives) == 1
+
+
+def test_what_nothing_explains_is_reported_as_that():
+    port = build("digits", {"hidden2 activation": "mish"})
+    diagnosis = lasport.diagnose(load_net("digits"), port)
+    (cause,) = diagnosis.causes
+    assert not cause.explained
+    assert not diagnosis.explained
+    assert cause.layers == ("hidden2",)
+    assert "nothing known explains that" in cause.sentence
+    assert diagnosis.together is None
+
+
+def test_a_normalization_in_the_weights_before_it_is_right_in_inference_only():
+    net = load_net("digits")
+    p = {f"{layer.name}.{param.name}": param.value for layer, param in net.owned_params()}
+    scale = p["hidden3_bn.gamma"].astype(float) * p["hidden3_bn.inv_std"]
+    folded = build("digits", {})
+    x, outputs = folded.input, folded.input
+    for layer in folded.layers[1:]:
+        if layer.name == "h3":
+            dense = layers.Dense(11, name="folded")
+            outputs = dense(outputs)
+            shift = p["hidden3_bn.beta"] - p["hidden3_bn.mean"] * scale
+            dense.set_weights([p["hidden3.W"] * scale, shift])
+        elif layer.name != "bn_hidden3":
+            outputs = layer(outputs)
+    (cause,) = lasport.diagnose(net, keras.Model(x, outputs)).causes
+    ((remedy,),) = cause.alternatives
+    assert remedy.hypothesis == "normalization in the weights"
+    assert cause.before["inference"] < 1e-6 < cause.before["training"]
+
+
+# --- alignment
+
+
+def test_the_alignment_is_told():
+    diagnosis = lasport.diagnose(load_net("text"), build("text", {}))
+    pairs = {pair.layer: pair.part for pair in diagnosis.alignment}
+    assert {"words": "e", "lstm": "l", "gru": "g"}.items() <= pairs.items()
+    assert "  lstm (LSTMLayer) = l (LSTM)" in diagnosis.to_text().splitlines()
+
+
+def test_the_alignment_can_be_given():
+    net, port = load_net("digits"), build("digits", {})
+    assert lasport.diagnose(net, port, align={"hidden1": "h1", "hidden3": "h3"})
+    wrong = lasport.diagnose(net, port, align={"hidden2": "h3"})
+    assert not wrong
+    with pytest.raises(UsageError, match="the net has no layer 'hiden'; it has input, hidden1, "):
+        lasport.diagnose(net, port, align={"hiden": "h1"})
+    with pytest.raises(UsageError, match="the model has no layer 'h'; it has "):
+        lasport.diagnose(net, port, align={"hidden1": "h"})
+
+
+# --- what cannot be diagnosed
+
+
+def test_a_model_of_other_inputs_is_refused():
+    x = keras.Input((16,))
+    with pytest.raises(ComparisonError, match=r"takes .* for 'input', the net"):
+        lasport.diagnose(load_net("digits"), keras.Model(x, layers.Dense(7)(x)))
+
+
+def test_a_model_of_more_outputs_is_refused():
+    x = keras.Input((17,))
+    model = keras.Model(x, [layers.Dense(7)(x), layers.Dense(7)(x)])
+    with pytest.raises(ComparisonError, match="the model has 2 outputs, the net 1"):
+        lasport.diagnose(load_net("digits"), model)
+
+
+def test_layers_that_draw_for_themselves_are_not_compared():
+    port = build("digits", {"hidden2 activation": layers.AlphaDropout(0.3)})
+    diagnosis = lasport.diagnose(load_net("digits"), port)
+    assert not diagnosis
+    assert any(
+        "drew random numbers that nobody can repeat" in (cause.problem or "")
+        for cause in diagnosis.causes
+    )
+
+
+def test_a_diagnosis_is_plain_data(tmp_path):
+    diagnosis = lasport.diagnose(load_net("digits"), build("digits", {"softmax": "linear"}))
+    diagnosis.to_json(tmp_path / "diagnosis.json")
+    found = json.loads((tmp_path / "diagnosis.json").read_text("utf-8"))
+    assert (found["equal"], found["explained"]) == (False, True)
+    assert found["sentences"] == [cause.sentence for cause in diagnosis.causes]
+    assert found["causes"][0]["alternatives"][0][0]["hypothesis"] == "activation missing"
+    assert np.isfinite(found["together"])
