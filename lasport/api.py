@@ -29,6 +29,7 @@ __all__ = [
     "from_lasagne",
     "lasagne_param_values",
     "load",
+    "simplify",
     "to_keras",
     "to_source",
     "verify",
@@ -415,6 +416,44 @@ def verify(
         progress=progress,
     )
     return replace(report, notes=(*net.notes, *report.notes))
+
+
+def simplify(net: Network, *, seed: int = 0) -> Network:
+    """Return a net with fewer layers that computes the same in inference mode, and only there.
+
+    Dropout and noise go, batch normalization is folded into the product before
+    or behind it, zeros around images become those of the convolution, and
+    nonlinearities those of the layer that they follow. Weights that change are
+    in float64. What was made is compared with the original before it is
+    returned, on random inputs.
+
+    Parameters
+    ----------
+    net : Network
+        Of which all layers have a translation.
+    seed : int
+        Of the inputs.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ComparisonError
+        If a layer differs by more than rounding, relative to its largest
+        magnitude and in float64.
+    UnsupportedLayersError
+        Naming every layer that has no translation.
+    """
+    from lasport.compare.simplified import require_same
+    from lasport.simplification import simplified
+    from lasport.translate import translate
+
+    translate(net)
+    found, stands_for = simplified(net)
+    require_same(net, found, stands_for, seed)
+    return found
 
 
 def export(

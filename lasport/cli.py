@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from lasport import __version__, demo
-from lasport.api import diagnose, export, load, to_keras, verify
+from lasport.api import diagnose, export, load, simplify, to_keras, verify
 from lasport.atomic import require_fillable, require_writable
 from lasport.compare.table import show_report
 from lasport.errors import LasportError, UnreadableFileError, UnsupportedLayersError, UsageError
@@ -142,7 +142,7 @@ def _convert(arguments: argparse.Namespace) -> int:
     for path in outputs:
         require_writable(path, _inputs(arguments))
     with status_line(sys.stderr) as progress:
-        net = _load_translatable(arguments, progress)
+        net = _load_optimized(arguments, progress)
         _start_keras(progress)
         progress("building the model")
         model = _build(net, arguments)
@@ -161,7 +161,7 @@ def _export(arguments: argparse.Namespace) -> int:
     else:
         require_fillable(output, SAVED_MODEL)
     with status_line(sys.stderr) as progress:
-        net = _load_translatable(arguments, progress)
+        net = _load_optimized(arguments, progress)
         _start_keras(progress)
         report = export(
             net,
@@ -265,6 +265,17 @@ def _load_translatable(arguments: argparse.Namespace, progress: Progress) -> Net
     net = _load(arguments)
     translate(net)
     return net
+
+
+def _load_optimized(arguments: argparse.Namespace, progress: Progress) -> Network:
+    """Read the net, and simplify it if that is asked for."""
+    net = _load_translatable(arguments, progress)
+    if arguments.optimize is None:
+        return net
+    progress("simplifying the net, and comparing what it gives")
+    if arguments.dtype is None:
+        arguments.dtype = net.dtype.name  # folded weights are in float64
+    return simplify(net)
 
 
 def _load(arguments: argparse.Namespace, *, untrained: bool = False) -> Network:
@@ -396,6 +407,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_profile(command, default="stock")
     _add_data_format(command, default="channels_first")
     command.add_argument("--dtype", help="float type, or Keras dtype policy (default: the net's)")
+    command.add_argument(
+        "--optimize",
+        choices=("inference",),
+        help="fold normalization into weights and leave out noise: for a model that is not trained",
+    )
 
     command = commands.add_parser("verify", help="compare a model with its net, layer by layer")
     command.set_defaults(run=_verify, dtype=None)

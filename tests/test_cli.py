@@ -342,6 +342,16 @@ def test_weights_alone_are_those_of_the_model(ending, net, models, tmp_path):
         np.testing.assert_array_equal(found[weight.path], weight.numpy())
 
 
+def test_optimized_model_gives_the_same_outputs(net, tmp_path, capsys):
+    output = tmp_path / "fast.keras"
+    assert main(["convert", str(net), "-o", str(output), "--optimize", "inference"]) == 0
+    kinds = {type(layer) for layer in keras.saving.load_model(output).layers}
+    assert not kinds & {keras.layers.BatchNormalization, keras.layers.Dropout}
+    x = np.random.default_rng(2).normal(size=(5, 1, 8, 8)).astype("float32")
+    slow = lasport.to_keras(lasport.load(net))(x)
+    np.testing.assert_allclose(keras.saving.load_model(output)(x), slow, rtol=1e-5)
+
+
 def test_script_does_not_replace_the_build_script(tmp_path, capsys):
     (tmp_path / "net.py").write_text("def build(): pass")
     assert main(["convert", f"{tmp_path}/net.py:build", "-o", f"{tmp_path}/net.py"]) == 2
