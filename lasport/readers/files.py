@@ -92,7 +92,7 @@ def _parse(stream: BinaryIO) -> Content:
     for pattern, what in IMPOSTORS:
         if re.match(pattern, start, re.IGNORECASE):
             raise UnreadableFileError(what)
-    if start.startswith(b"PK\x03\x04"):
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):  # the second is an empty archive
         return _read_zip(stream)
     if start.startswith(MAGIC):
         return Content("npy file", read_npy(stream.read()))
