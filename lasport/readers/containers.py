@@ -10,6 +10,7 @@ import bz2
 import gzip
 import lzma
 import os
+import tempfile
 import zlib
 from collections.abc import Callable
 from io import BytesIO
@@ -36,6 +37,8 @@ _MAX_LAYERS = 3
 _MAX_GROWTH = 100
 _ALWAYS_ALLOWED = 2**28
 _CHUNK = 2**20
+# Beyond this size unpacked content is a temporary file: weights shall be in memory once.
+_IN_MEMORY = 2**24
 
 
 def open_content(path: str | PathLike[str]) -> BinaryIO:
@@ -107,14 +110,23 @@ def _decompressed(stream: BinaryIO) -> BinaryIO:
     return stream
 
 
-def _decompress(stream: _Stream, limit: int) -> BytesIO:
-    content = BytesIO()
+def _decompress(stream: _Stream, limit: int) -> BinaryIO:
+    content: BinaryIO = BytesIO()
     with stream:
         while chunk := stream.read(_CHUNK):
-            if content.tell() + len(chunk) > limit:
+            size = content.tell() + len(chunk)
+            if size > _IN_MEMORY and isinstance(content, BytesIO):
+                content = _on_disk(content)
+            if size > limit:
                 raise RefusedFileError(
                     f"decompresses to more than {limit} bytes, which no trained network does;"
                     " if you trust the file, decompress it and give the result instead"
                 )
             content.write(chunk)
     return content
+
+
+def _on_disk(content: BytesIO) -> BinaryIO:
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+    file.write(content.getbuffer())
+    return file

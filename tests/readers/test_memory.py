@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import pickle
 import tracemalloc
 
 import numpy as np
 import pytest
 
+from lasport.readers import containers
 from lasport.readers.parameters import read_parameters
 from lasport.readers.pickle_machine import load_inert
 from tests.python2_pickle import write_pickle
@@ -49,6 +51,22 @@ def test_weights_are_held_once(tmp_path, writer):
         np.testing.assert_array_equal(value, original)
         assert value.flags.aligned
         assert not value.flags.writeable
+
+
+def test_compressed_weights_are_held_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(containers, "_IN_MEMORY", 2**21)
+    path = tmp_path / "weights.gz"
+    with gzip.open(path, "wb", 1) as file:
+        pickle.dump(VALUES, file, 4)
+    read_parameters(path)
+    tracemalloc.start()
+    try:
+        found = read_parameters(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1.1 * SIZE + 2**22  # what stays in memory, and a chunk
+    np.testing.assert_array_equal(found.values[0], VALUES[0])
 
 
 LONG = "é" * 70_000
