@@ -33,7 +33,7 @@ IMPOSTORS = (
 )
 # Of a file, enough to tell what it is.
 LONGEST_START = 4096
-NUMBERED = re.compile(r"(.*?)(\d+)")
+NUMBERED = re.compile(r"(.*?)(\d{1,18})")
 # What theano.misc.pkl_utils calls the pickle among its arrays.
 PICKLE_MEMBER = "pkl"
 # What zipfile raises for damaged archives.

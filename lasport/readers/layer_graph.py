@@ -76,7 +76,7 @@ def describe(root: object) -> str:
         entries, what = list(root), f"a {type(root).__name__}"
     else:
         return f"a {type(root).__name__}"
-    arrays = sum(isinstance(entry, np.ndarray) for entry in entries)
+    arrays = sum(isinstance(e, np.ndarray) and not e.dtype.hasobject for e in entries)
     if arrays == len(entries) > 0:
         return (
             f"{what} of {arrays} arrays: parameters, which go with the net as its params (--params)"

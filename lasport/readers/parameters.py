@@ -7,10 +7,11 @@ vector of everything. :mod:`lasport.readers.binding` gives them to a net.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -27,6 +28,8 @@ Order: TypeAlias = Literal["in order", "by parameter", "by layer", "one vector"]
 
 # Under these keys people put the list next to what else they saved, such as a vocabulary.
 LIST_KEYS = ("param values", "param_values", "params", "values")
+# What np.savez and others call the arrays of a list.
+NUMBERED = re.compile(r"(?:arr_|param_?)?(\d{1,18})")
 # The attribute that holds all of them in a policy of rllab's.
 VECTOR_ATTRIBUTE = "params"
 
@@ -80,10 +83,11 @@ def read_parameters(path: str | PathLike[str], key: str | None = None) -> SavedP
 
 
 def _member(content: Content, key: str) -> Content:
-    if not isinstance(content.root, Mapping) or key not in content.root:
-        keys = map(str, content.root) if isinstance(content.root, Mapping) else ()
-        raise UnreadableFileError(f"there is no {key!r} in the file, but: {', '.join(keys)}")
-    return Content("pickle", content.root[key])
+    entries = _entries(content.root)
+    if key not in entries:
+        keys = ", ".join(map(str, entries)) or describe(content.root)
+        raise UnreadableFileError(f"there is no {key!r} in the file, but: {keys}")
+    return Content("pickle", entries[key])
 
 
 def find_parameters(content: Content) -> SavedParameters:
@@ -104,12 +108,38 @@ def find_parameters(content: Content) -> SavedParameters:
 
 
 def _from_archive(arrays: Mapping[str, Array]) -> object:
-    """Return what an archive was made of: a list, a dict of arrays, or one array of objects."""
+    """Return what an archive was made of: a list, a dict, or one array of objects or of all."""
     values = list(arrays.values())
-    if len(values) == 1 and values[0].dtype.hasobject:
+    if len(values) == 1 and (values[0].dtype.hasobject or values[0].ndim == 1):
         return values[0]
-    numbered = all(name.rstrip("0123456789") in ("arr_", "param_", "param") for name in arrays)
-    return values if numbered else dict(arrays)
+    positional = {name: value for name, value in arrays.items() if name.startswith("arr_")}
+    # Beside those, np.savez(file, *values, epoch=3) keeps what was given by name.
+    return _numbered(positional) or _numbered(arrays) or _from_groups(arrays)
+
+
+def _numbered(entries: Mapping[Any, object]) -> list[object] | None:
+    """Return a list that was saved under numbers, in their order; None if it is none."""
+    found = {key: NUMBERED.fullmatch(str(key)) for key in entries}
+    places = {key: int(match[1]) for key, match in found.items() if match}
+    if not entries or len(places) < len(entries) or len(set(places.values())) < len(places):
+        return None
+    return [entries[key] for key in sorted(places, key=lambda key: places[key])]
+
+
+def _from_groups(arrays: Mapping[str, Array]) -> dict[str, object]:
+    """Return the arrays of an HDF5 file's groups as a dict, by parameter or by layer."""
+    heads, lasts = zip(*(name.rpartition("/")[::2] for name in arrays), strict=True)
+    if len(set(heads)) == 1 and heads[0]:
+        inner = dict(zip(lasts, arrays.values(), strict=True))
+        listed = _numbered(inner)
+        return {"params": listed} if listed else dict(inner)
+    groups: dict[str, dict[str, object]] = {head: {} for head in heads}
+    for head, last, value in zip(heads, lasts, arrays.values(), strict=True):
+        groups[head][last] = value
+    lists = {head: _numbered(inner) for head, inner in groups.items()}
+    if all(heads) and all(lists.values()):
+        return dict(lists)
+    return {name.replace("/", "."): value for name, value in arrays.items()}
 
 
 def _interpret(root: object) -> SavedParameters | None:
@@ -132,8 +162,12 @@ def _from_dict(root: Mapping[object, object]) -> SavedParameters | None:
     for key in LIST_KEYS:
         if isinstance(root.get(key), (list, tuple, np.ndarray)):
             return _interpret(root[key])
+    numbered = _numbered(root)
+    if numbered is not None and not any(isinstance(entry, (list, tuple)) for entry in numbered):
+        return _interpret(numbered)
     if not root or not all(isinstance(key, str) for key in root):
         return None
+    root = _flattened(root)
     names = tuple(map(str, root))
     values = _arrays(list(root.values()))
     if values is not None:
@@ -146,6 +180,19 @@ def _from_dict(root: Mapping[object, object]) -> SavedParameters | None:
     ]
     keys, flat = zip(*pairs, strict=True)
     return SavedParameters("by layer", keys, flat, names)
+
+
+def _flattened(root: Mapping[Any, object]) -> Mapping[Any, object]:
+    """Return a dict of dicts, by layer and parameter, as one by "layer.parameter"."""
+    layers = {
+        name: entry
+        for name, entry in root.items()
+        if isinstance(entry, Mapping) and _arrays(list(entry.values())) is not None
+    }
+    inner = [str(name) for entry in layers.values() for name in entry]
+    if not 1 < len(layers) == len(root) or any("." in name for name in inner):
+        return root  # sets of parameters of their own
+    return {f"{layer}.{name}": entry[name] for layer, entry in layers.items() for name in entry}
 
 
 def _in_order(values: tuple[Array, ...]) -> SavedParameters:
@@ -166,9 +213,9 @@ def _arrays(entries: list[object] | tuple[object, ...]) -> tuple[Array, ...] | N
 
 
 def _only(root: object) -> SavedParameters | None:
-    """Return the parameters that a dict holds beside other things."""
+    """Return the parameters that a dict or a list holds beside other things."""
     found = {}
-    for key, value in root.items() if isinstance(root, Mapping) else ():
+    for key, value in _entries(root).items():
         parameters = _interpret(value)
         if parameters is not None:
             found[str(key)] = parameters
@@ -178,3 +225,16 @@ def _only(root: object) -> SavedParameters | None:
             "(params_key, --params-key)"
         )
     return next(iter(found.values()), None)
+
+
+def _entries(root: object) -> Mapping[Any, object]:
+    """Return what may be a set of parameters in a dict or a list, by its key or place."""
+    if isinstance(root, Mapping):
+        return root
+    lists = root if isinstance(root, (list, tuple)) else ()
+    return {
+        str(place): entry
+        for place, entry in enumerate(lists)
+        if isinstance(entry, (list, tuple))
+        or (isinstance(entry, Mapping) and any(np.ndim(v) for v in entry.values()))
+    }

@@ -43,6 +43,7 @@ class Machine:
         stream.seek(start)
         self.stream = stream
         self.left = self.size
+        self.line_end: int | None = None
         self.persistent = persistent  # what a persistent id stands for
         self.stack: list[object] = []
         self.outer: list[list[object]] = []  # the stacks below each MARK
@@ -98,7 +99,9 @@ class Machine:
         if not piece.endswith(b"\n"):
             raise UnreadableFileError("truncated or corrupt: the line does not end")
         self.left -= len(piece)
-        return piece[:-1]
+        if self.line_end is None:  # a file that was written as text, on Windows
+            self.line_end = 2 if piece.endswith(b"\r\n") else 1
+        return piece[: -self.line_end]
 
     def unsigned(self, width: int) -> int:
         """Return the next `width` bytes as a little-endian integer, not negative."""

@@ -57,6 +57,14 @@ LISTS = {
     "Model Zoo": pickle.dumps({"param values": [W, B], "synset words": ["cat"], "mean": B}),
     "Model Zoo, other keys": pickle.dumps({"values": (W, B), "model": "vgg"}),
     "params": pickle.dumps({"params": objects(W, B), "epoch": 7}),
+    "npz beside other things": npz(W, B, epoch=np.array(7), mean=B),
+    "HDF5 of numbers": hdf5(**{"0": W, "1": B}),
+    "HDF5 group": hdf5(**{"weights/param_0": W, "weights/param_1": B}),
+    "dict of numbers": pickle.dumps({1: B, 0: W}, 2),
+    "dict of what was an npz": pickle.dumps({"arr_1": B, "arr_0": W}, 2),
+    "a list behind a number": pickle.dumps((7, [W, B]), 2),
+    "a list before losses": pickle.dumps([[W, B], [0.5, 0.25]], 2),
+    "text mode": pickle.dumps([W, B], 0).replace(b"\n", b"\r\n"),
     "a list beside other things": pickle.dumps({"epoch": 7, "weights": [W, B], "losses": [1.0]}),
 }
 
@@ -93,6 +101,23 @@ def test_a_dict_of_arrays_is_by_parameter(read, data):
     assert (found.order, found.keys) == ("by parameter", ("conv.W", "conv.b"))
 
 
+NESTED = {
+    "pickle": pickle.dumps({"in": {}, "conv": {"W": W, "b": B}, "out": {"W": B}}, 2),
+    "HDF5": hdf5(**{"conv/W": W, "conv/b": B, "out/W": B}),
+}
+
+
+@pytest.mark.parametrize("data", NESTED.values(), ids=NESTED)
+def test_a_dict_of_dicts_is_by_parameter(read, data):
+    found = read(data)
+    assert (found.order, found.keys) == ("by parameter", ("conv.W", "conv.b", "out.W"))
+
+
+def test_groups_of_numbers_are_by_layer(read):
+    found = read(hdf5(**{"dense/0": W, "dense/1": B, "out/0": B}))
+    assert (found.order, found.keys) == ("by layer", ("dense", "dense", "out"))
+
+
 def test_a_dict_of_lists_is_by_layer(read):
     saved = OrderedDict([("in", []), ("dense", [W, B]), ("scale", [GAMMA])])
     found = read(pickle.dumps(saved, 2))
@@ -103,7 +128,14 @@ def test_a_dict_of_lists_is_by_layer(read):
 
 def test_one_array_of_one_axis_is_a_vector(read):
     assert read(npy(B)).order == "one vector"
+    assert read(npz(B)).order == "one vector"
     assert read(pickle.dumps({"params": B})).order == "one vector"
+
+
+@pytest.mark.parametrize("name", ("9" * 5000, "arr_" + "9" * 5000))
+def test_a_name_of_thousands_of_digits_is_a_name(read, name):
+    assert read(npz(**{name: W, "b": B})).keys == (name, "b")
+    assert read(pickle.dumps({name: W, "b": B})).keys == (name, "b")
 
 
 def test_of_several_sets_one_is_named(read):
@@ -116,6 +148,10 @@ def test_of_several_sets_one_is_named(read):
     assert read(both, "critic").values[0].shape == (4,)
     with pytest.raises(UnreadableFileError, match="no 'actor' in the file, but: generator, critic"):
         read(both, "actor")
+    pair = pickle.dumps([[W, B], [B, W]])
+    with pytest.raises(UnreadableFileError, match="under 0, 1; say which one"):
+        read(pair)
+    assert read(pair, "1").values[0].shape == (4,)
 
 
 OTHERS = {
@@ -123,6 +159,7 @@ OTHERS = {
     "a history": (pickle.dumps([{"train_loss": 0.5, "epoch": 1}]), "history of a training over 1"),
     "text": (pickle.dumps({"a": "b"}), "a dict of 1 entries: str"),
     "text among arrays": (pickle.dumps([W, "b"]), "a list of 2 entries: ndarray, str"),
+    "arrays of objects": (npz(W.astype(object), B.astype(object)), "a dict of 2 entries: ndarray"),
     "nothing": (pickle.dumps({}), "a dict of 0 entries: nothing"),
 }
 
