@@ -127,7 +127,7 @@ class _Translating(importlib.abc.SourceLoader):
     ) -> CodeType:
         source, siblings = read_source(self.file), _siblings(self.file.parent)
         # Only Python 2 imports those by their name alone.
-        former = self.python is None and _imports(source) & siblings - _found(siblings)
+        former = self.python is None and siblings and _imports(source) & siblings - _found(siblings)
         return compile_script(source, str(self.file), 2 if former else self.python, siblings)
 
 

@@ -14,6 +14,8 @@ __all__ = ["DIVIDE", "PythonVersion", "compile_script", "divide"]
 
 PythonVersion: TypeAlias = Literal[2, 3]
 
+NAMES_OF_2 = {"basestring", "long", "raw_input", "unichr", "unicode", "xrange"}
+METHODS_OF_2 = {"has_key", "iteritems", "iterkeys", "itervalues"}
 # What imports mean depends on the package (_OldImports); what division does, on the future.
 OWN_FIXES = {"fissix.fixes.fix_future", "fissix.fixes.fix_import"}
 # The name under which a translated script finds Python 2's division.
@@ -33,7 +35,8 @@ def compile_script(
         Named in errors.
     python : {2, 3}, optional
         What the script is written for. By default Python 3, and Python 2 if it does not compile
-        as that: a script that compiles as either may still divide integers as Python 2 does.
+        as that or uses names that only Python 2 has: a script that could be for either may still
+        divide integers as Python 2 does.
     siblings : collection of str
         The other modules of its package, which Python 2 imports by their name alone.
 
@@ -43,7 +46,7 @@ def compile_script(
         If it is neither, with the line.
     """
     try:
-        if python != 2:
+        if python == 3 or (python is None and not _is_for_2(source)):
             return compile(source, filename, "exec", dont_inherit=True)
     except SyntaxError as error:
         if python == 3:
@@ -66,6 +69,26 @@ def compile_script(
     if "absolute_import" not in future:
         tree = _OldImports(siblings).visit(tree)
     return compile(ast.fix_missing_locations(tree), filename, "exec", dont_inherit=True)
+
+
+def _is_for_2(source: str) -> bool:
+    """Tell whether a module uses what only Python 2 has, and does not provide it itself."""
+    if not any(name in source for name in NAMES_OF_2 | METHODS_OF_2):  # parsing takes longer
+        return False
+    used: set[str] = set()
+    bound: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                used.add(name)
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.FunctionDef(name=name):
+                bound.add(name)
+            case ast.alias(name=name, asname=other):
+                bound.add(other or name)
+            case ast.Call(func=ast.Attribute(value=owner, attr=name)) if name in METHODS_OF_2:
+                if not (isinstance(owner, ast.Name) and owner.id == "six"):
+                    return True
+    return bool(used & NAMES_OF_2 - bound)
 
 
 def _refusal(filename: str, line: int | None, message: str | None) -> ScriptError:

@@ -185,6 +185,39 @@ RUNS = {
             assert n == 1 and 7. / 2 == 3.5, n
             return SliceLayer(InputLayer((None, 9)), slice(0, n))
     """,
+    "Python 2 by its names": """
+        from lasagne.layers import InputLayer, SliceLayer
+        def build():
+            sizes = {'n': 7}
+            for i in xrange(1): n = [value / 2 for _, value in sizes.iteritems()][i]
+            assert n == 3 and not sizes.has_key('m'), n
+            return SliceLayer(InputLayer((None, 9)), slice(0, n))
+    """,
+    "both Pythons": """
+        from lasagne.layers import InputLayer
+        try:
+            xrange
+        except NameError:
+            xrange = range
+        import six
+        def build(unicode=str):
+            assert [3 / 2 for _ in xrange(1)] == [1.5]
+            return InputLayer((None, 9))
+    """,
+    "utilities": """
+        import lasagne, theano.tensor as T
+        from lasagne.layers import DenseLayer, get_output_shape, InputLayer
+        from lasagne.random import get_rng
+        from lasagne.utils import collect_shared_vars, create_param, floatX, one_hot
+        def build():
+            one_hot(T.ivector(), 3)
+            source = InputLayer((None, 4))
+            W = create_param(floatX(get_rng().normal(size=(4, 3))), (4, 3))
+            net = DenseLayer(source, 3, W=W)
+            assert get_output_shape(net, (7, 4)) == (7, 3)
+            assert get_output_shape([net, source], {source: (7, 4)}) == [(7, 3), (7, 4)]
+            return net
+    """,
     "layers of its own": """
         import lasagne
         class Twice(lasagne.layers.Layer):
@@ -203,6 +236,27 @@ RUNS = {
 @pytest.mark.parametrize("source", RUNS.values(), ids=RUNS)
 def test_scripts_of_all_kinds_run(script, source):
     assert lasport.load(script(source)).layers[0].kind == "lasagne.layers.input.InputLayer"
+
+
+SIZES = """
+    import theano.tensor as T
+    from lasagne.init import Constant
+    from lasagne.layers import DenseLayer, InputLayer, ReshapeLayer
+
+    def build(steps=None):
+        source = InputLayer((None, steps, 3), T.tensor3('x'))
+        batch, time, _ = source.input_var.shape
+        net = DenseLayer(ReshapeLayer(source, (-1, source.shape[2])), 4, W=Constant(0.5))
+        return ReshapeLayer(net, (batch, time, 4))
+"""
+
+
+def test_sizes_that_follow_from_the_input_are_found(script):
+    net = lasport.load(script(SIZES), kwargs={"steps": 5})
+    assert net.layers[-1].output_shape == (None, 5, 4)
+    assert net.layers[-1].attributes.shape == (-1, 5, 4)
+    with pytest.raises(ScriptError, match=r"line 10: 2 sizes of a reshape are open.* InputLayer a"):
+        lasport.load(script(SIZES))
 
 
 def test_a_class_of_its_own_is_refused_by_its_name(script):

@@ -119,11 +119,29 @@ def count_params(layer: Any, **tags: bool) -> int:
 def get_output_shape(layer_or_layers: Any, input_shapes: Any = None) -> Any:
     """Return the output shape, or the list of them."""
     if input_shapes is not None:
-        raise ScriptError("get_output_shape with other input shapes is not known here")
+        return _output_shape(layer_or_layers, input_shapes)
     if isinstance(layer_or_layers, (list, tuple)):
         return [layer.output_shape for layer in layer_or_layers]
     shape: Shape = layer_or_layers.output_shape
     return shape
+
+
+def _output_shape(layer_or_layers: Any, input_shapes: Any) -> Any:
+    """Return the output shape for another one of the input layer, or others of any layers."""
+    shapes: dict[Layer, Any] = dict(input_shapes) if isinstance(input_shapes, Mapping) else {}
+    for layer in get_all_layers(layer_or_layers):
+        given = [shapes[source] for source in _sources(layer)]
+        if layer in shapes:
+            continue
+        if not given:
+            shapes[layer] = layer.output_shape if shapes else tuple(input_shapes)
+        else:
+            shapes[layer] = layer.get_output_shape_for(
+                given if isinstance(layer, MergeLayer) else given[0]
+            )
+    if isinstance(layer_or_layers, (list, tuple)):
+        return [shapes[layer] for layer in layer_or_layers]
+    return shapes[layer_or_layers]
 
 
 def get_output(layer_or_layers: Any, inputs: Any = None, **kwargs: Any) -> Any:

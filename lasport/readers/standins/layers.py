@@ -27,12 +27,13 @@ from lasport.readers.standins.symbols import (
     Symbol,
     function_named,
     new_tensor,
+    resolve_sizes,
     shared_variables,
 )
 from lasport.registry import Family, family_of
 from lasport.spec import Shape
 
-__all__ = ["LAYERS", "Layer", "MergeLayer"]
+__all__ = ["LAYERS", "Layer", "MergeLayer", "make_param"]
 
 STATISTICS = ("mean", "inv_std")
 STATES = ("hid_init", "cell_init")
@@ -105,7 +106,7 @@ class Layer:
         tags = {"trainable": True, "regularizable": True, **tags}
         if name is not None and self.name is not None:
             name = f"{self.name}.{name}"
-        variable = _variable(spec, tuple(shape), name)
+        variable = make_param(spec, tuple(shape), name)
         self.params[variable] = {tag for tag, given in tags.items() if given}
         return variable
 
@@ -149,7 +150,8 @@ def _source(incoming: Any) -> tuple[Layer | None, Shape]:
     raise ScriptError(f"a layer or a shape is expected, not {type(incoming).__name__}")
 
 
-def _variable(spec: Any, shape: tuple[int | None, ...], name: str | None) -> Symbol:
+def make_param(spec: Any, shape: tuple[int | None, ...], name: str | None = None) -> Symbol:
+    """Return a variable of a shape: the given one, or a new one of an array or an initializer."""
     if isinstance(spec, Symbol):
         return spec
     if None in shape:
@@ -253,6 +255,13 @@ def _build_input(layer: Layer, family: Family, arguments: Arguments, options: Ar
     variable = arguments["input_var"]
     rank = len(arguments["shape"])
     layer.input_var = new_tensor(rank) if variable is None else variable  # type: ignore[attr-defined]
+    if isinstance(layer.input_var, Symbol):  # type: ignore[attr-defined]
+        layer.input_var.sizes = layer.output_shape  # type: ignore[attr-defined]
+
+
+def _build_reshape(layer: Layer, family: Family, arguments: Arguments, options: Arguments) -> None:
+    arguments["shape"] = resolve_sizes(arguments["shape"])
+    _build_plain(layer, family, arguments, options)
 
 
 def _build_inverse(layer: Layer, family: Family, arguments: Arguments, options: Arguments) -> None:
@@ -403,6 +412,7 @@ def _build_custom(layer: Layer, family: Family, arguments: Arguments, options: A
 Builder = Callable[[Layer, Family, Arguments, Arguments], None]
 BUILDERS: Mapping[str, Builder] = {
     "InputLayer": _build_input,
+    "ReshapeLayer": _build_reshape,
     "ConcatLayer": _build_concat,
     "ElemwiseSumLayer": _build_sum,
     "TransformerLayer": _build_transformer,

@@ -11,11 +11,13 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from lasport.errors import ScriptError
 from lasport.readers.standins.choices import CHOICES, ON_GPU, Choices
 from lasport.readers.standins.declarations import DECLARATIONS
 from lasport.readers.standins.helpers import ALIASES, HELPERS
-from lasport.readers.standins.layers import LAYERS
+from lasport.readers.standins.layers import LAYERS, make_param
 from lasport.readers.standins.nolearn import NOLEARN
 from lasport.readers.standins.parts import INIT, NONLINEARITIES, UTILS
 from lasport.readers.standins.symbols import CONFIG, function_named, make_tensor, shared
@@ -50,7 +52,10 @@ CHILDREN = {
     "theano.tensor": ("extra_ops", "nnet", "shared_randomstreams", "signal"),
     "theano.tensor.signal": ("downsample", "pool"),
 }
-FUNCTIONS = ("lasagne.objectives", "lasagne.regularization", "lasagne.updates")
+FUNCTIONS = (
+    *("lasagne.objectives", "lasagne.regularization", "lasagne.updates", "lasagne.utils"),
+    "lasagne.theano_extensions",
+)
 LAYER_MODULES = {
     "lasagne.layers.base",
     "lasagne.layers.helper",
@@ -187,21 +192,20 @@ def _theano(name: str) -> ModuleType:
 
 def _lasagne(name: str) -> ModuleType | None:
     """Return a module of Lasagne's, or None if there is none of the name."""
-    if name in FUNCTIONS or name.startswith("lasagne.theano_extensions"):
-        return _Functions(name)
     modules: Mapping[str, Mapping[str, Any]] = {
         "lasagne": {"__version__": CHOICES.get().release},
         "lasagne.init": INIT,
         "lasagne.layers": {n: v for n, v in EVERYTHING.items() if n not in OWN_MODULE},
         "lasagne.nonlinearities": NONLINEARITIES,
-        "lasagne.random": {"get_rng": lambda: None, "set_rng": lambda rng: None},
-        "lasagne.utils": UTILS,
+        "lasagne.random": {"get_rng": lambda: np.random, "set_rng": lambda rng: None},
+        "lasagne.utils": UTILS | {"create_param": make_param},
         **dict.fromkeys(LAYER_MODULES, EVERYTHING | GPU_QUESTIONS),
     }
-    if name not in modules:
+    functions = name.startswith(FUNCTIONS)
+    if name not in modules and not functions:
         return None
-    module = ModuleType(name)
-    vars(module).update(modules[name])
+    module = _Functions(name) if functions else ModuleType(name)
+    vars(module).update(modules.get(name, {}))
     return module
 
 

@@ -149,6 +149,7 @@ def as_tuple(value: object, count: int, kind: type | None = None) -> tuple[objec
     return entries
 
 
+# Those that are not here are functions that note down their calls.
 UTILS: dict[str, object] = {
     "floatX": float_x,
     "as_tuple": as_tuple,

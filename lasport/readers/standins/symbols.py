@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from lasport.errors import ScriptError
-from lasport.spec import Array
+from lasport.spec import Array, Shape
 
 __all__ = [
     "CONFIG",
@@ -20,6 +21,7 @@ __all__ = [
     "function_named",
     "make_tensor",
     "new_tensor",
+    "resolve_sizes",
     "shared",
     "shared_variables",
 ]
@@ -72,6 +74,16 @@ class Symbol:
         self.type = kind or TensorType(CONFIG.floatX, ())
         self.owner = owner
         self.name = name
+        # Of an input, as its layer declares them.
+        self.sizes: Shape | None = None
+
+    @property
+    def shape(self) -> Any:
+        """The sizes, one variable for each axis; of an unknown number of axes one for all."""
+        if not self.ndim:
+            return _result("theano.tensor.shape", (self,))
+        scalar = TensorType("int64", ())
+        return tuple(Symbol(scalar, Apply(Size(axis), [self])) for axis in range(self.ndim))
 
     @property
     def dtype(self) -> str:
@@ -158,6 +170,41 @@ class DimShuffle:
 
     def __init__(self, new_order: tuple[object, ...]) -> None:
         self.new_order = new_order
+
+
+class Size:
+    """The function behind an entry of ``shape``."""
+
+    __module__ = "theano.compile.ops"
+
+    def __init__(self, axis: int) -> None:
+        self.axis = axis
+
+
+def resolve_sizes(shape: Any) -> tuple[Any, ...]:
+    """Return the target of a reshape in which variables are replaced by what they stand for.
+
+    That is the size that an InputLayer declares, or where one alone is open, -1: nothing else
+    would fit.
+    """
+    entries = [_declared(entry) for entry in shape]
+    places = [place for place, entry in enumerate(entries) if isinstance(entry, Symbol)]
+    free = [entry for entry in entries if isinstance(entry, int) and entry == -1]
+    if len(places) > 1 or (places and free):
+        raise ScriptError(
+            f"{len(places)} sizes of a reshape are open, and depend on the size of an input; give "
+            "its InputLayer a number in the place of None"
+        )
+    for place in places:
+        entries[place] = -1
+    return tuple(entries)
+
+
+def _declared(entry: Any) -> Any:
+    match getattr(entry, "owner", None):
+        case Apply(op=Size(axis=axis), inputs=[Symbol(sizes=(*sizes,))]):
+            return entry if sizes[axis] is None else sizes[axis]
+    return entry
 
 
 class Subtensor:
