@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         simplify,
         to_keras,
         to_source,
+        to_tf1,
         verify,
     )
     from lasport.errors import LasportError, UnsupportedLayersError
@@ -44,6 +45,7 @@ __all__ = [
     "temporary_registrations",
     "to_keras",
     "to_source",
+    "to_tf1",
     "verify",
 ]
 

@@ -13,6 +13,7 @@ from lasport.spec import Array, Network
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
     from lasport.compare.diagnosis.result import Diagnosis
     from lasport.compare.report import Report
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lasport.readers.binding import BatchNormStatistic
     from lasport.readers.python2 import PythonVersion
     from lasport.targets.keras_calls import Calls, Profile
+    from lasport.targets.tf1_graph import Graph, Tensors
 
 __all__ = [
     "convert",
@@ -32,6 +34,7 @@ __all__ = [
     "simplify",
     "to_keras",
     "to_source",
+    "to_tf1",
     "verify",
 ]
 
@@ -243,6 +246,59 @@ def to_source(
 
     calls = _calls(net, profile, data_format, dtype)
     return keras_source(calls, name, f"{name}.weights.h5" if weights is None else weights)
+
+
+def to_tf1(
+    net: Network,
+    inputs: Tensors,
+    training: bool | tf.Tensor,
+    *,
+    profile: Profile = "stock",
+    data_format: DataFormat = "channels_first",
+    dtype: str | None = None,
+) -> Graph:
+    """Build what a network computes into the default graph of tf.compat.v1.
+
+    The layers are those of :func:`to_keras`. Their variables come from
+    ``tf.compat.v1.get_variable``, in scopes named as the Lasagne layers: within
+    ``tf.compat.v1.variable_scope(..., reuse=True)`` nets share them. They start
+    as the ported parameters: ``tf.compat.v1.global_variables_initializer()``
+    gives the trained net, in the process that built the graph.
+
+    Parameters
+    ----------
+    net : Network
+        From :func:`load` or :func:`from_lasagne`.
+    inputs : tf.Tensor, or list or dict of tf.Tensor
+        As many as the net has input layers, in the net's order or by the input
+        layers' names, with the axes of ``data_format``.
+    training : bool or tf.Tensor
+        The mode: Lasagne's ``not deterministic``. A boolean tensor of shape ()
+        chooses it each time the graph runs.
+    profile, data_format, dtype
+        As for :func:`to_keras`. Under "exact" batch normalization averages
+        ``moving_inv_std``, under "stock" ``moving_variance``.
+
+    Returns
+    -------
+    lasport.targets.tf1_graph.Graph
+        Outputs, layers by name, variables, and the update ops, which are in
+        ``tf.compat.v1.GraphKeys.UPDATE_OPS`` too. Nothing runs these unless the
+        training step depends on them.
+
+    Raises
+    ------
+    UnsupportedLayersError
+        Naming every layer that has no translation, or none in such a graph: those
+        of your own classes, and loops over nets.
+    UsageError
+        For an unknown profile, data format or dtype, for other inputs or another
+        ``training`` than the net takes, and outside of a graph.
+    """
+    calls = _calls(net, profile, data_format, dtype)
+    from lasport.targets.tf1_graph import build_graph
+
+    return build_graph(calls, inputs, training)
 
 
 def convert(

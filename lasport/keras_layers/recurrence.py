@@ -236,8 +236,9 @@ class _Step:
         self.compute_dtype = layer.compute_dtype
 
     def call(self, inputs: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        # Not `!= 0`, which compares objects where TensorFlow runs no operation eagerly.
         marks = {
-            name: inputs[:, self.size + place : self.size + place + 1] != 0
+            name: ops.not_equal(inputs[:, self.size + place : self.size + place + 1], 0)
             for place, name in enumerate(self.marks)
         }
         after = self.step(inputs[:, : self.size], list(states))

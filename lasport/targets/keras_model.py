@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any
@@ -23,7 +23,7 @@ from lasport.spec import Array
 from lasport.targets.keras_calls import Call, Calls
 from lasport.targets.keras_own import make, require_shape
 
-__all__ = ["build_model", "calls_of", "read_weights"]
+__all__ = ["build_model", "calls_of", "read_weights", "restore"]
 
 # Which calls a model was built from, for reading its weights back.
 _built: WeakKeyDictionary[keras.Model, Calls] = WeakKeyDictionary()
@@ -100,10 +100,15 @@ def read_weights(model: keras.Model, calls: Calls) -> list[Array]:
     ComparisonError
         If a layer or a weight is missing, or has another shape.
     """
+    return restore(calls, lambda layer, name: value_of(model, layer, name))
+
+
+def restore(calls: Calls, value_of: Callable[[str, str], Array]) -> list[Array]:
+    """Return the values of variables, by call and name, as :func:`read_weights` does."""
     restored: dict[int, Array] = {}
     for call in calls.calls:
         for name, weight in call.weights.items():
-            value = value_of(model, call.name, name)
+            value = value_of(call.name, name)
             if value.shape != weight.value.shape:
                 raise ComparisonError(
                     f"{call.name}.{name} has shape {value.shape}, not {weight.value.shape}"
