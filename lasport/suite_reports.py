@@ -42,7 +42,7 @@ class Entry(TypedDict):
     verdict: str
     compared: int
     agreed: int
-    first_divergence: str | None
+    finding: str | None  # the first thing that differs, or could not be compared
 
 
 class SuiteReports:
@@ -84,7 +84,7 @@ class SuiteReports:
         """Leave a report in the spool."""
         test = os.environ.get("PYTEST_CURRENT_TEST", NOWHERE).rpartition(" (")[0] or NOWHERE
         self._count[test] += 1
-        first = report.first_divergence
+        findings = [*map(str, report.failures[:1]), *report.problems, None]
         entry = Entry(
             test=test,
             name=_file_name(test, self._count[test]),
@@ -93,7 +93,7 @@ class SuiteReports:
             verdict=report.verdict,
             compared=len(report.comparisons),
             agreed=len(report.comparisons) - len(report.failures),
-            first_divergence=None if first is None else str(first),
+            finding=findings[0],
         )
         if self.one_file:
             body = ET.tostring(article(report), encoding="unicode")
@@ -143,7 +143,9 @@ class SuiteReports:
         for entry in entries:
             report = ET.parse(self.spool / f"{entry['name']}.xml").getroot()
             title = element("summary", badge(entry["verdict"]), f" {entry['test']}")
-            sections.append(element("details", title, report, id=entry["name"]))
+            # Within the fold, so that a browser that follows a link opens it.
+            report.set("id", entry["name"])
+            sections.append(element("details", title, report))
         return _page(*sections)
 
 
@@ -166,11 +168,11 @@ def _index(entries: Sequence[Entry], links: Sequence[str]) -> Element:
             element("th", element("a", entry["test"], href=link), scope="row"),
             element("td", f"{entry['model']} against {entry['oracle']}"),
             element("td", f"{entry['agreed']} of {entry['compared']}", class_="number"),
-            element("td", entry["first_divergence"] or ""),
+            element("td", entry["finding"] or ""),
         )
         for entry, link in zip(entries, links, strict=True)
     ]
-    titles = ("Verdict", "Test", "Compared", "Agree", "First divergence")
+    titles = ("Verdict", "Test", "Compared", "Agree", "What is wrong first")
     head = element("tr", *(element("th", title, scope="col") for title in titles))
     table = element("table", element("thead", head), element("tbody", *rows))
     equal = sum(entry["verdict"] == "equal" for entry in entries)

@@ -108,6 +108,7 @@ def test_every_comparison_leaves_a_report(suite):
             report = json.loads((suite / "out" / f"{entry['name']}.json").read_text("utf-8"))
             assert report["ok"] is (entry["verdict"] == "equal")
     assert "test_port[&lt;b&gt;]" in index
+    assert ">nothing of it<" in index
     # The index twice, and two files for each report; nothing besides.
     assert len(list((suite / "out").iterdir())) == 2 + 2 * 5
     assert not list(suite.glob(".lasport-*"))
@@ -125,11 +126,11 @@ def test_one_file_holds_all_that_an_interrupted_run_found(suite):
     result = run_pytest(suite, "--lasport-report", "out.html")
     assert result.returncode == pytest.ExitCode.INTERRUPTED
     page = (suite / "out.html").read_text(encoding="utf-8")
-    assert page.count("<article>") == 5
+    assert page.count("<article id=") == 5
     assert "2 of 5 comparisons found the port equal" in page
     links = re.findall(r'href="#([^"]+)"', page)
     assert len(links) == 5
-    assert all(f'<details id="{link}">' in page for link in links)
+    assert all(f'<article id="{link}">' in page for link in links)
     assert not list(suite.glob(".lasport-*"))
 
 
