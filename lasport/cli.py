@@ -202,7 +202,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             passes=arguments.passes,
             seed=arguments.seed,
             outputs_only=arguments.outputs_only,
-            gradients=arguments.gradients,
+            gradients=not arguments.no_gradients,
             data_format=arguments.data_format,
             progress=progress,
             on_record=None if arguments.save_repro is None else records.append,
@@ -552,8 +552,7 @@ def _add_verify_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--no-gradients",
-        dest="gradients",
-        action="store_false",
+        action="store_true",
         help="leave gradients out, which take the memory of a training step",
     )
     command.add_argument("--json", type=Path, metavar="PATH", help="write the report here too")

@@ -38,6 +38,7 @@ REPEATED = (
     "modes",
     "passes",
     "outputs_only",
+    "no_gradients",
 )
 REPLACED = ("oracle", "seed", "profile", "json", "html", "save_repro")
 

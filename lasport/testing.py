@@ -94,12 +94,12 @@ def assert_equivalent(
     for observe in observers:
         observe(report)
     if not report.ok:
-        raise AssertionError("\n".join(_explanation(report)))
+        raise AssertionError("\n".join(_explanation(report, given=model is not None)))
     return report
 
 
-def _explanation(report: Report) -> Iterator[str]:
-    """Yield the lines of a failure, the most telling first."""
+def _explanation(report: Report, *, given: bool) -> Iterator[str]:
+    """Yield the lines of a failure of a model, given or lasport's own, the most telling first."""
     yield f"{report.model} does not compute what {report.oracle} does"
     first = report.first_divergence
     if first is not None:
@@ -113,6 +113,8 @@ def _explanation(report: Report) -> Iterator[str]:
         yield f"not compared: {problem}"
     for gap in gaps(report):
         yield f"not asked for: {gap}"
+    if given:
+        yield "hint: lasport.diagnose(net, model) looks for the mistake behind it"
     yield "the whole report:"
     yield report.to_text()
 

@@ -94,6 +94,7 @@ def test_scripts_parameters_and_options_come_along(tmp_path, monkeypatch, capsys
     np.savez(tmp_path / "model.npz", *values)
     words = ["verify", f"{tmp_path}/my model.py:build", "--params", f"{tmp_path}/model.npz"]
     words += ["--kwargs", '{"units": 3}', "--outputs", "second", "first", "--modes", "inference"]
+    words += ["--no-gradients"]
     words += ["--register", f"{tmp_path}/mine.py", "--save-repro", f"{tmp_path}/evidence"]
     assert main(words) == 0
     for name in ("my model.py", "mine.py", "model.npz"):
@@ -101,6 +102,7 @@ def test_scripts_parameters_and_options_come_along(tmp_path, monkeypatch, capsys
     code, first, again = made_again(tmp_path / "evidence", monkeypatch, tmp_path)
     assert code == 0
     assert figures(first).keys() == figures(again).keys()
+    assert not any("/slopes/" in subject for subject, _ in figures(again))
     assert ("inference/outputs/first", "float64") in figures(again)
 
 

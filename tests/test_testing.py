@@ -38,6 +38,7 @@ def test_a_wrong_weight_fails_with_the_report():
     first, *_ = (line.split(":")[0].strip() for line in lines[3:])
     assert first == max(report.failures, key=lambda row: row.badness).layer
     assert f"  {report.groups[0]}: " in str(failure.value)
+    assert "hint: lasport.diagnose(net, model)" in str(failure.value)
 
 
 def test_what_could_not_be_compared_fails_too():
