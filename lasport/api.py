@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lasport.atomic import require_writable
 from lasport.errors import UsageError
 from lasport.spec import Array, Network
 
@@ -31,6 +32,7 @@ __all__ = [
     "from_lasagne",
     "lasagne_param_values",
     "load",
+    "record",
     "simplify",
     "to_keras",
     "to_source",
@@ -388,6 +390,7 @@ def verify(
     outputs_only: bool = False,
     gradients: bool = True,
     data_format: DataFormat | None = None,
+    timeout: float | None = None,
     progress: Callable[[str], None] = lambda stage: None,
     on_record: Callable[[Record], None] | None = None,
 ) -> Report:
@@ -404,8 +407,9 @@ def verify(
         The port; by default the one that :func:`to_keras` makes.
     oracle : str or Record
         Who says what is right: "reference" (numpy), "theano" (the real Lasagne
-        in this process; for a net that was read from a file it unpickles that
-        file, which runs whatever the file says), "record:PATH" or a record.
+        in this process), "python:PATH" (the real Lasagne of another
+        interpreter), "record:PATH" or a record. The real Lasagne unpickles the
+        file that the net was read from, which runs whatever the file says.
     modes : sequence of {"inference", "training"}
         What to compare. Training adds the running averages.
     profile : {"stock", "exact"}
@@ -421,6 +425,8 @@ def verify(
     data_format : {"channels_first", "channels_last"}, optional
         Order of axes of a model that was loaded, or that lasport did not make,
         where the shapes of its inputs fit both.
+    timeout : float, optional
+        Seconds after which another interpreter is stopped; by default an hour.
     progress : callable
         Told each stage.
     on_record : callable, optional
@@ -436,11 +442,14 @@ def verify(
     UnsupportedLayersError
         If the network has layers without a translation.
     ComparisonError
-        If model or record are not of this network.
+        If model or record are not of this network, or the oracle cannot run it.
+    UnreadableFileError
+        If the oracle cannot load the net.
     MissingDependencyError
-        If the oracle "theano" is asked for where it is not installed.
+        If Theano or Lasagne is not installed where the oracle needs it.
     """
     from lasport.compare.verify import verify_port
+    from lasport.oracles.consult import consult
 
     given = repr(oracle) if isinstance(oracle, str) else "record"
     command = (
@@ -454,14 +463,20 @@ def verify(
     from lasport.targets.keras_port import KerasPort
 
     port = KerasPort(model, net, data_format)
-    progress("running the original")
-    record, description = _consult(net, oracle, seed, max(passes, default=0))
+    truth, description = consult(
+        net,
+        oracle,
+        seed=seed,
+        passes=max(passes, default=0),
+        timeout=timeout,
+        progress=progress,
+    )
     if on_record is not None:
-        on_record(record)
+        on_record(truth)
     report = verify_port(
         net,
         port,
-        record,
+        truth,
         oracle=description,
         model=f"model {model.name!r}",
         modes=modes,
@@ -560,6 +575,7 @@ def export(
         If the packages for ONNX are not installed.
     """
     from lasport.exporting import FORMATS, export_model
+    from lasport.oracles.consult import consult
 
     path = Path(path)
     if path.suffix not in FORMATS:
@@ -569,18 +585,76 @@ def export(
     if dtype is None and path.suffix:
         dtype = "float32"
     model = to_keras(net, profile=profile, data_format=data_format, dtype=dtype, name=name)
-    progress("running the original")
-    record, description = _consult(net, oracle, seed, 1)
+    truth, description = consult(net, oracle, seed=seed, passes=1, progress=progress)
     progress("writing the model, and running what was written")
     return export_model(
         model,
         net,
         path,
         data_format=data_format,
-        record=record,
+        record=truth,
         oracle=description,
         command=command,
     )
+
+
+def record(
+    net: Network | StrPath,
+    path: StrPath,
+    oracle: str = "theano",
+    *,
+    seed: int = 0,
+    passes: int = 5,
+    timeout: float | None = None,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> Record:
+    """Write a parity record: what an oracle computes for a net, to compare with anywhere.
+
+    ``verify(net, model, oracle="record:PATH")`` takes it where no Theano is.
+
+    Parameters
+    ----------
+    net : Network or path-like
+        The net, or a file for :func:`load`.
+    path : path-like
+        The npz to write; replaced if it exists, and only by a whole one.
+    oracle : str
+        Who computes: "theano", "python:PATH" or "reference", as for :func:`verify`.
+    seed : int
+        Seeds random inputs, batches and masks.
+    passes : int
+        How many training passes to record.
+    timeout : float, optional
+        Seconds after which another interpreter is stopped; by default an hour.
+    progress : callable
+        Told each stage.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    UsageError
+        For another oracle, or a place where nothing can be written.
+    LasportError
+        What :func:`load` raises, and :func:`verify` of its oracle.
+    """
+    require_writable(path, [] if isinstance(net, Network) else [net])
+    if oracle.startswith("record:"):
+        raise UsageError(f"a record is made by theano, python:PATH or reference, not by {oracle!r}")
+    if not isinstance(net, Network):
+        progress("reading the net")
+        net = load(net)
+    from lasport.compare.verify import check_record
+    from lasport.oracles.consult import consult
+    from lasport.oracles.record import write_record
+
+    made, _ = consult(net, oracle, seed=seed, passes=passes, timeout=timeout, progress=progress)
+    check_record(net, made)
+    progress("writing the record")
+    write_record(path, made)
+    return made
 
 
 def diagnose(
@@ -659,24 +733,3 @@ def _calls(net: Network, profile: Profile, data_format: DataFormat, dtype: str |
         known = "channels_first or channels_last"
         raise UsageError(f"data_format must be {known}, not {data_format!r}")
     return keras_calls(lower(translate(net), data_format), profile, dtype or net.dtype.name)
-
-
-def _consult(net: Network, oracle: str | Record, seed: int, passes: int) -> tuple[Record, str]:
-    """Return a record of what the oracle computes, and what to call the oracle."""
-    if not isinstance(oracle, str):
-        return oracle, "a record"
-    kind, _, place = oracle.partition(":")
-    if oracle == "reference":
-        from lasport.oracles.reference import reference_record
-
-        return reference_record(net, seed=seed, passes=passes), "the numpy reference"
-    if oracle == "theano":
-        from lasport.oracles.theano_live import theano_record
-
-        record = theano_record(net, seed=seed, passes=passes)
-        return record, f"Lasagne {record.meta['lasagne']} on Theano {record.meta['theano']}"
-    if kind == "record" and place:
-        from lasport.oracles.record import read_record
-
-        return read_record(place), f"record {Path(place).name}"
-    raise UsageError(f"oracle must be reference, theano or record:PATH, not {oracle!r}")

@@ -1,4 +1,4 @@
-"""The command line: ``lasport inspect``, ``convert``, ``verify``, ``diagnose`` and ``demo``.
+"""The command line: ``lasport inspect``, ``convert``, ``verify``, ``record``, and others.
 
 Exit codes: 0 equal or done; 1 computed, and differs; 2 input that cannot be
 read or is refused, or wrong usage; 3 layers without a translation.
@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from lasport import __version__, demo
-from lasport.api import diagnose, export, load, simplify, to_keras, verify
+from lasport.api import diagnose, export, load, record, simplify, to_keras, verify
 from lasport.atomic import require_fillable, require_writable
 from lasport.compare.table import show_report
 from lasport.errors import LasportError, UnreadableFileError, UnsupportedLayersError, UsageError
 from lasport.exporting import FORMATS, SAVED_MODEL, export_weights
 from lasport.inspection import inspect_network, inspect_parameters
+from lasport.oracles.child import find_interpreter
 from lasport.oracles.record import Mode, Record
 from lasport.outline import outline, outline_findings, outline_parameters
 from lasport.own_layers import run_registrations, temporary_registrations
@@ -54,7 +55,7 @@ INTERRUPTED, BROKEN_PIPE, TERMINATED = 130, 141, 143
 ENDINGS = (".keras", ".npz", ".py", ".safetensors")
 MODES = get_args(Mode)
 DATA_FORMATS = get_args(DataFormat)
-ORACLE = re.compile(r"reference|theano|record:.+")
+ORACLE = re.compile(r"reference|theano|(python|record):.+")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -181,13 +182,14 @@ def _export(arguments: argparse.Namespace) -> int:
 def _verify(arguments: argparse.Namespace) -> int:
     if arguments.model is not None and arguments.profile is not None:
         raise UsageError("--profile says which model to make; leave it out where MODEL is given")
-    record = arguments.oracle.partition(":")[2]
-    given = [Path(path) for path in (arguments.model, record) if path]
+    place = arguments.oracle.partition(":")[2]
+    given = [Path(path) for path in (arguments.model, place) if path]
     for output in (arguments.json, arguments.html):
         if output is not None:
             require_writable(output, [*_inputs(arguments), *given])
     if arguments.save_repro is not None:
         require_fillable(arguments.save_repro)
+    _warn_of_running(arguments)
     records: list[Record] = []
     with status_line(sys.stderr) as progress:
         net = _load_translatable(arguments, progress)
@@ -204,6 +206,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             outputs_only=arguments.outputs_only,
             gradients=not arguments.no_gradients,
             data_format=arguments.data_format,
+            timeout=arguments.timeout,
             progress=progress,
             on_record=None if arguments.save_repro is None else records.append,
         ).made_by(arguments.command)
@@ -217,6 +220,40 @@ def _verify(arguments: argparse.Namespace) -> int:
         report.to_html(arguments.html)
     show_report(report, sys.stdout)
     return EQUAL if report else DIFFERENT
+
+
+def _record(arguments: argparse.Namespace) -> int:
+    output: Path = arguments.output
+    require_writable(output, _inputs(arguments))
+    _warn_of_running(arguments)
+    with status_line(sys.stderr) as progress:
+        progress("reading the net")
+        net = _load(arguments)
+        meta = record(
+            net,
+            output,
+            arguments.oracle,
+            seed=arguments.seed,
+            passes=arguments.passes,
+            timeout=arguments.timeout,
+            progress=progress,
+        ).meta
+    without = "" if meta["no_gradient"] is None else f", no gradients: {meta['no_gradient']}"
+    show(
+        f"{output}: {len(meta['layers'])} layers in both modes, {meta['passes']} training passes, "
+        f"{meta['floatX']}, by Lasagne {meta['lasagne']} on Theano {meta['theano']}{without}",
+        sys.stdout,
+    )
+    return EQUAL
+
+
+def _warn_of_running(arguments: argparse.Namespace) -> None:
+    """Say before anything happens that the oracle runs what the file says."""
+    kind, _, place = arguments.oracle.partition(":")
+    if kind in ("theano", "python"):
+        who = "Theano" if kind == "theano" else find_interpreter(place)
+        does = "runs" if is_script(arguments.file) else "unpickles, and so runs,"
+        show(f"lasport: warning: {who} {does} {arguments.file}, whatever it says", sys.stderr)
 
 
 def _diagnose(arguments: argparse.Namespace) -> int:
@@ -419,6 +456,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify_options(command)
 
     command = commands.add_parser(
+        "record", help="write what the real Lasagne computes for a net, to compare with anywhere"
+    )
+    command.set_defaults(run=_record)
+    _add_net(command)
+    command.add_argument(
+        "-o", "--output", metavar="REC", type=Path, required=True, help="the npz to write"
+    )
+    _add_oracle(command, default="theano")
+    command.add_argument(
+        "--passes", type=_count, default=5, metavar="N", help="training passes (default: 5)"
+    )
+
+    command = commands.add_parser(
         "diagnose", help="say why somebody's own port of a net gives other numbers"
     )
     command.set_defaults(run=_diagnose)
@@ -521,13 +571,7 @@ def _add_verify_options(command: argparse.ArgumentParser) -> None:
     )
     _add_profile(command, default=None)
     _add_data_format(command, default=None)
-    command.add_argument(
-        "--oracle",
-        type=_oracle,
-        default="reference",
-        help="who says what is right: reference (numpy; the default), record:FILE, or theano, the "
-        "real Lasagne in this process, which unpickles FILE and so must be able to trust it",
-    )
+    _add_oracle(command, default="reference", others=", or record:FILE, a record made earlier")
     command.add_argument(
         "--modes",
         type=_modes,
@@ -541,9 +585,6 @@ def _add_verify_options(command: argparse.ArgumentParser) -> None:
         default=(1, 5),
         metavar="N[,N...]",
         help="compare running averages after so many training passes (default: 1,5)",
-    )
-    command.add_argument(
-        "--seed", type=int, default=0, help="of random inputs and masks (default: 0)"
     )
     command.add_argument(
         "--outputs-only",
@@ -595,10 +636,37 @@ def _pair(text: str) -> tuple[str, str]:
     return ours, theirs
 
 
+def _add_oracle(command: argparse.ArgumentParser, default: str, others: str = "") -> None:
+    command.add_argument(
+        "--oracle",
+        type=_oracle,
+        default=default,
+        help="who says what is right: reference (numpy), theano, the real Lasagne in this process, "
+        f"python:PATH, the one of another interpreter{others} (default: {default}); the real "
+        "Lasagne unpickles FILE, which runs whatever it says, so it must be one that you trust",
+    )
+    command.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="stop another interpreter after so long (default: an hour)",
+    )
+    command.add_argument(
+        "--seed", type=int, default=0, help="of random inputs and masks (default: 0)"
+    )
+
+
 def _oracle(text: str) -> str:
     if not ORACLE.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not reference, theano or record:FILE")
+        known = "reference, theano, python:PATH or record:FILE"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {known}")
     return text
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on")
+    return int(text)
 
 
 def _kwargs(text: str) -> dict[str, object]:

@@ -40,7 +40,7 @@ REPEATED = (
     "outputs_only",
     "no_gradients",
 )
-REPLACED = ("oracle", "seed", "profile", "json", "html", "save_repro")
+REPLACED = ("oracle", "timeout", "seed", "profile", "json", "html", "save_repro")
 
 KINDS = {
     RECORD: "inputs, parameters and what the original computes of them",

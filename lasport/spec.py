@@ -142,8 +142,8 @@ class Network:
     outputs : tuple of str
         Names of the output layers.
     origin : object
-        Where it came from: the path of a file or the live output layers; what
-        the Theano oracle runs.
+        Where it came from: the path of a file, a build script or the live
+        output layers; what the Theano oracles run.
     notes : tuple of str
         What its source left open, and how that was taken.
     """

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shlex
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from hypothesis import settings
@@ -45,6 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 RunPython = Callable[..., "subprocess.CompletedProcess[str]"]
+FakePython = Callable[[str], str]
 
 
 @pytest.fixture(scope="session")
@@ -80,6 +84,37 @@ def run_python() -> RunPython:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def real_python() -> str:
+    """Return an interpreter that has Theano and Lasagne: by default this one, in a new process."""
+    named = os.environ.get("LASPORT_PYTHON_ORACLE")
+    if named is not None:
+        return named
+    if any(importlib.util.find_spec(name) is None for name in ("theano", "lasagne")):
+        pytest.skip("no Theano or Lasagne here; LASPORT_PYTHON_ORACLE can name an interpreter")
+    return sys.executable
+
+
+@pytest.fixture
+def fake_python(tmp_path: Path) -> FakePython:
+    """Return a function that makes an interpreter do something of its own in place of a program.
+
+    It finds the program and its arguments in ``sys.argv[1:]``, as ``script`` and ``arguments``.
+    """
+
+    def make(source: str) -> str:
+        path = tmp_path / "fake.py"
+        start = "import os, signal, sys, time\nscript, *arguments = sys.argv[1:]\n"
+        path.write_text(start + dedent(source), encoding="utf-8")
+        program = tmp_path / "python"
+        command = shlex.join([sys.executable, str(path)])
+        program.write_text(f'#!/bin/sh\nexec {command} "$@"\n', encoding="utf-8")
+        program.chmod(0o755)
+        return str(program)
+
+    return make
 
 
 @pytest.fixture(autouse=True)

@@ -107,9 +107,11 @@ def test_oracles_are_named_in_the_report():
     assert report.oracle == "record net_vgg_block.npz.bz2"
 
 
-@pytest.mark.parametrize("oracle", ("theano?", "record:", "records:x.npz", ""))
+@pytest.mark.parametrize("oracle", ("theano?", "python:", "record:", "records:x.npz", ""))
 def test_unknown_oracles_are_refused(oracle):
-    with pytest.raises(UsageError, match="oracle must be reference, theano or record:PATH"):
+    with pytest.raises(
+        UsageError, match="oracle must be reference, theano, python:PATH or record:PATH"
+    ):
         verify(load(NET), oracle=oracle)
 
 

@@ -77,6 +77,8 @@ WITHOUT_FRAMEWORK = {
     "lasport --help": "from lasport.cli import main; main(['--help'])",
     "lasport --version": "from lasport.cli import main; main(['--version'])",
     "lasport inspect": "from lasport.cli import main; sys.exit(main(['inspect', NET]))",
+    "lasport record": "from lasport.cli import main; "
+    "sys.exit(main(['record', NET, '-o', 'record.npz', '--oracle', 'reference']))",
     "lasport.load": "import lasport; lasport.load(NET).param_values()",
     "lasport.load of a build script": SCRIPT,
 }

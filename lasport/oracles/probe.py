@@ -3,13 +3,19 @@
 This one file is all that a legacy environment needs: it runs on Python 2.7 to 3.11 with numpy,
 theano and lasagne. It is the definition of what a record holds, too::
 
-    python probe.py NET.pkl OUT.npz [--inputs IN.npz] [--seed N] [--passes 5]
+    python probe.py NET.pkl OUT.npz [--inputs IN.npz] [--seed N] [--passes 5] [--outputs K ...]
+    python probe.py SCRIPT.py:FUNCTION OUT.npz [--kwargs "{'units': 6}"] ...
     python probe.py CASES.py:NAME OUT.npz
 
 ``NET.pkl`` is a pickled output layer, or a list, tuple or dict of them; unpickling runs whatever
-the file says, so it must be one that is trusted. ``IN.npz`` holds ``inputs/I`` and, if wanted,
-``batches/P/I``, as every record does. ``CASES.py`` defines ``build(NAME)``, which returns a net,
-and ``arguments(NAME)``, keyword arguments of `probe_layers`.
+the file says, so it must be one that is trusted. ``FUNCTION`` returns the same, and is called with
+literals. ``IN.npz`` holds ``inputs/I`` and, if wanted, ``batches/P/I`` and ``params/N``, as every
+record does. ``K`` is a place in ``get_all_layers`` of what was pickled or returned, dicts in the
+order of their keys. ``CASES.py`` defines ``build(NAME)``, which returns a net, and
+``arguments(NAME)``, keyword arguments of `probe_layers`.
+
+Stages are told on stdout, line by line. The exit status is 0, or else says what failed: `IMPORTING`
+Theano and Lasagne, `LOADING` the net, `RUNNING` it; the last line of stderr is the reason.
 
 Keys of a record (an npz without pickled objects; Lasagne's shapes and axis order throughout):
 
@@ -38,29 +44,35 @@ updates (the running averages of batch normalization), no optimizer.
 from __future__ import print_function
 
 import argparse
+import ast
 import contextlib
+import functools
 import json
 import os
 import pickle
 import sys
+import traceback
 import zipfile
 from io import BytesIO
+from types import ModuleType
 
 import numpy as np
 
 MYPY = False
 if MYPY:
-    from collections.abc import Iterable, Iterator, Sequence  # noqa: F401 - in type comments, unseen by ruff
-    from typing import Any
+    from collections.abc import Callable, Iterable, Iterator, Sequence  # noqa: F401 - in type comments, unseen by ruff
+    from typing import Any, BinaryIO  # noqa: F401 - likewise
 
     Array = np.ndarray[Any, np.dtype[Any]]
     # Lasagne's layers and Theano's variables: no type information is published for either.
     Layer = Any
     Variable = Any
     Net = Any
+    Tell = Callable[[str], None]
 
 FORMAT = 1
 PASSES = 5
+IMPORTING, LOADING, RUNNING = 3, 4, 5
 MODES = (("inference", True), ("training", False))
 
 # Random values are multiples of this: they are exact in float32 too (up to 64 in magnitude), so one
@@ -73,6 +85,12 @@ NO_GRADIENT = ("NotImplementedError", "NullTypeGradError", "MethodNotDefined")
 
 # Theano's generator takes no larger seed.
 MAX_STREAM_SEED = 2147462578
+
+# What an ExpressionLayer compares by identity: this very string, which Python has only once.
+AUTO = "auto"
+
+# How an archive of theano.misc.pkl_utils begins.
+ZIP = b"PK\x03\x04"
 
 # Attributes of recurrent layers that are layers, whose parameters get_params() adds.
 INNER_NETS = ("input_to_hidden", "hidden_to_hidden")
@@ -111,22 +129,48 @@ class Recorder(object):
         return draw
 
 
+def list_layers(net):
+    # type: (Net) -> list[Layer]
+    """Return the layers that a user pickled, or that a function returned beside other things.
+
+    Those of a dict are in the order of its keys: in Python 2 it has no other.
+    """
+    import lasagne
+
+    if isinstance(net, dict):
+        entries = [net[key] for key in sorted(net, key=key_text)]
+    else:
+        entries = list(net) if isinstance(net, (list, tuple)) else [net]
+    return [entry for entry in entries if isinstance(entry, lasagne.layers.Layer)]
+
+
+def key_text(key):
+    # type: (Any) -> str
+    """Return a key of a dict as text, which every Python sorts alike."""
+    text = as_text(key)
+    return text if text is not None and hasattr(text, "encode") else repr(key)
+
+
 def list_outputs(net):
     # type: (Net) -> list[Layer]
     """Return the output layers of what a user pickled: a layer, or a list, tuple or dict of them.
 
-    A dict often names every layer of a net: its outputs are those that feed none of the others.
+    A collection with an input layer is the whole net: its outputs are those that feed no other.
     """
     from lasagne.layers import get_all_layers
 
-    if not isinstance(net, dict):
-        return list(net) if isinstance(net, (list, tuple)) else [net]
-    named = list(net.values())
-    return [
-        layer
-        for layer in named
-        if not any(layer in get_all_layers(other) for other in named if other is not layer)
-    ]
+    listed = list_layers(net)
+    if len(listed) == 1 or all(fed_by(layer) for layer in listed):
+        return listed
+    feeding = set(other for layer in get_all_layers(listed) for other in fed_by(layer))
+    return [layer for layer in listed if layer not in feeding]
+
+
+def fed_by(layer):
+    # type: (Layer) -> list[Layer]
+    """Return the layers that feed a layer."""
+    feeding = getattr(layer, "input_layers", [getattr(layer, "input_layer", None)])
+    return [other for other in feeding if other is not None]
 
 
 def choose_input_shapes(layers, sources, masked=False):
@@ -323,11 +367,6 @@ def describe(layers, params, sources, outputs):
     import lasagne
     import theano
 
-    def incoming(layer):
-        # type: (Layer) -> list[int]
-        feeding = getattr(layer, "input_layers", [getattr(layer, "input_layer", None)])
-        return [layers.index(other) for other in feeding if other is not None]
-
     return {
         "format": FORMAT,
         "python": "%d.%d.%d" % sys.version_info[:3],
@@ -339,7 +378,7 @@ def describe(layers, params, sources, outputs):
             {
                 "name": as_text(layer.name),
                 "kind": "%s.%s" % (type(layer).__module__, type(layer).__name__),
-                "incoming": incoming(layer),
+                "incoming": [layers.index(other) for other in fed_by(layer)],
                 "output_shape": [None if n is None else int(n) for n in layer.output_shape],
             }
             for layer in layers
@@ -378,11 +417,12 @@ def run_mode(mode, forward, arrays, outputs):
     return record
 
 
-def run_passes(training, params, batches):
-    # type: (Pass, Sequence[Variable], Sequence[Sequence[Array]]) -> dict[str, Array]
+def run_passes(training, params, batches, tell):
+    # type: (Pass, Sequence[Variable], Sequence[Sequence[Array]], Tell) -> dict[str, Array]
     """Return what consecutive training passes are fed and draw, and the parameters after each."""
     record = {}  # type: dict[str, Array]
     for p, batch in enumerate(batches, 1):
+        tell("training pass %d of %d" % (p, len(batches)))
         _, masks = training.run(batch)
         record.update(numbered("batches/%d" % p, batch))
         record.update(("passes/%d/%s" % (p, key), mask) for key, mask in masks.items())
@@ -418,8 +458,17 @@ def run_gradients(record, forward, outputs, params):
     return found, None
 
 
-def probe_layers(net, inputs=None, batches=None, seed=0, passes=PASSES, grid=GRID, command=""):
-    # type: (Net, Sequence[Array] | None, Sequence[Sequence[Array]] | None, int, int, float, str) -> dict[str, Array]
+def probe_layers(
+    net,
+    inputs=None,
+    batches=None,
+    seed=0,
+    passes=PASSES,
+    grid=GRID,
+    command="",
+    tell=lambda stage: None,
+):
+    # type: (Net, Sequence[Array] | None, Sequence[Sequence[Array]] | None, int, int, float, str, Tell) -> dict[str, Array]
     """Run a net of live Lasagne layers in both modes; leave it as it was.
 
     Parameters
@@ -438,6 +487,8 @@ def probe_layers(net, inputs=None, batches=None, seed=0, passes=PASSES, grid=GRI
         Drawn inputs are multiples of it; a coarse one makes ties and exact zeros.
     command : str
         What to note as the command, without any path.
+    tell : callable
+        Told each stage.
 
     Returns
     -------
@@ -446,7 +497,7 @@ def probe_layers(net, inputs=None, batches=None, seed=0, passes=PASSES, grid=GRI
     """
     from lasagne.layers import InputLayer, get_all_layers, get_all_params
 
-    outputs = list_outputs(net)
+    outputs = list_outputs(net) if isinstance(net, dict) else list_layers(net)
     layers = get_all_layers(outputs)
     params = get_all_params(outputs)
     sources = [layer for layer in layers if isinstance(layer, InputLayer)]
@@ -480,15 +531,18 @@ def probe_layers(net, inputs=None, batches=None, seed=0, passes=PASSES, grid=GRI
     record = numbered("inputs", fed)
     with unchanged(params) as before:
         record.update(numbered("params", before))
+    tell("building functions")
     forward = dict((mode, Pass(layers, sources, fixed, seed)) for mode, fixed in MODES)
     for mode, _ in MODES:
+        tell(mode)
         with unchanged(params):
             record.update(run_mode(mode, forward[mode], fed, meta["outputs"]))
     with unchanged(params):
-        record.update(run_passes(forward["training"], params, batches))
+        record.update(run_passes(forward["training"], params, batches, tell))
     shapes = [record["inference/outputs/%d" % j].shape for j in range(len(outputs))]
     dtype = meta["floatX"]
     record.update(numbered("cotangents", [draw_values(rng, shape, dtype) for shape in shapes]))
+    tell("gradients")
     gradients, meta["no_gradient"] = run_gradients(record, forward, meta["outputs"], trainable)
     record.update(gradients)
     text = json.dumps(meta, sort_keys=True)
@@ -528,67 +582,209 @@ def save_record(path, record):
             os.remove(partial)
 
 
+def unpickle(stream):
+    # type: (BinaryIO) -> Net
+    """Unpickle a trusted net, which runs whatever the file says."""
+    # Python 2's byte strings, and the arrays in them, read as latin-1 by Python 3.
+    options = {} if sys.version_info[0] == 2 else {"encoding": "latin1"}  # type: dict[str, Any]
+    start = stream.read(len(ZIP))
+    stream.seek(0)
+    if start == ZIP:
+        with zipfile.ZipFile(stream) as archive:
+            unpickler = pickle.Unpickler(BytesIO(archive.read("pkl")), **options)
+            array = functools.partial(read_member, archive)
+            unpickler.persistent_load = array  # type: ignore[method-assign] # as pickle wants it
+            net = unpickler.load()
+    else:
+        net = pickle.load(stream, **options)
+    net = getattr(net, "layers_", net)  # nolearn's net is an object around a dict
+    restore_auto(list_layers(net))
+    return net
+
+
+def read_member(archive, name):
+    # type: (zipfile.ZipFile, str) -> Array
+    """Return an array of an archive of ``theano.misc.pkl_utils``, by its kind and its name.
+
+    Theano's own reader fails where the name has a dot, as in Lasagne's "hidden.W".
+    """
+    kind, _, member = name.partition(".")
+    content = BytesIO(archive.read(member))
+    if kind == "gpuarray":
+        pickle.load(content)  # the name of the GPU stands before the array
+    return np.load(content, allow_pickle=False)  # type: ignore[no-any-return] # numpy's is unknown
+
+
+def restore_auto(outputs):
+    # type: (Sequence[Layer]) -> None
+    """Give each ExpressionLayer its 'auto' back, where unpickling made an equal one."""
+    from lasagne.layers import get_all_layers
+
+    for layer in get_all_layers(outputs):
+        if getattr(layer, "_output_shape", None) == AUTO:
+            layer._output_shape = AUTO
+
+
 def load_net(path):
     # type: (str) -> Net
-    """Unpickle a trusted net, and set floatX to the widest dtype of its parameters."""
+    """Unpickle a trusted net, and set floatX to the widest dtype of its parameters and inputs."""
     import theano
-    from lasagne.layers import get_all_params
+    from lasagne.layers import get_all_layers, get_all_params
 
-    sys.setrecursionlimit(50000)  # graphs nest deeply
     with open(path, "rb") as stream:
-        # Python 2's byte strings, and the arrays in them, read as latin-1 by Python 3.
-        options = {} if sys.version_info[0] == 2 else {"encoding": "latin1"}  # type: dict[str, Any]
-        net = pickle.load(stream, **options)
-    dtypes = [np.dtype(param.dtype) for param in get_all_params(list_outputs(net))]
+        net = unpickle(stream)
+    listed = list_layers(net)
+    variables = get_all_params(listed)
+    variables += [x.input_var for x in get_all_layers(listed) if hasattr(x, "input_var")]
+    dtypes = [np.dtype(variable.dtype) for variable in variables]
     floating = [dtype for dtype in dtypes if dtype.kind == "f"]
     if floating:
         theano.config.floatX = str(max(floating, key=lambda dtype: dtype.itemsize))
     return net
 
 
-def load_case(path, name):
-    # type: (str, str) -> tuple[Net, dict[str, Any]]
-    """Build the named net of a Python file that defines ``build`` and ``arguments``."""
+def run_script(path):
+    # type: (str) -> ModuleType
+    """Run a Python file as a module that can import its neighbours."""
     folder, filename = os.path.split(os.path.abspath(path))
+    module = ModuleType(os.path.splitext(filename)[0])
+    module.__file__ = path
     sys.path.insert(0, folder)
-    module = __import__(os.path.splitext(filename)[0])
-    return module.build(name), module.arguments(name)
+    sys.modules[module.__name__] = module  # what it defines can be pickled
+    sys.argv = [path]
+    with open(path, "rb") as stream:
+        code = compile(stream.read(), path, "exec", dont_inherit=True)
+    exec(code, vars(module))  # noqa: S102 - what it was given for
+    return module
+
+
+def load_script(path, name, kwargs):
+    # type: (str, str, dict[str, Any]) -> tuple[Net, dict[str, Any]]
+    """Build the net of a script's function, or of a file of cases, with arguments for the probe."""
+    module = run_script(path)
+    if not hasattr(module, name) and hasattr(module, "build"):
+        return module.build(name), module.arguments(name)
+    return getattr(module, name)(**kwargs), {}
+
+
+def set_params(outputs, values):
+    # type: (Sequence[Layer], Sequence[Array]) -> None
+    """Give a net other parameters, in ``get_all_params`` order; none may lose precision."""
+    from lasagne.layers import get_all_params
+
+    params = get_all_params(outputs)
+    if len(params) != len(values):
+        raise ValueError("%d parameters for a net that has %d" % (len(values), len(params)))
+    for n, (param, value) in enumerate(zip(params, values)):
+        cast = np.asarray(value, param.dtype)
+        if param.get_value(borrow=True).shape != value.shape or not same(cast, value):
+            old = param.get_value(borrow=True)
+            raise ValueError(
+                "parameter %d (%s) is %s %s, and cannot be %s %s"
+                % (n, as_text(param.name), old.dtype, old.shape, value.dtype, value.shape)
+            )
+        param.set_value(cast)
+
+
+def same(one, other):
+    # type: (Array, Array) -> bool
+    """Tell whether two arrays hold the same numbers, NaN included."""
+    return bool(((one == other) | ((one != one) & (other != other))).all())
+
+
+def read_series(archive, prefix):
+    # type: (Any, str) -> list[Array]
+    """Return the arrays ``prefix/0``, ``prefix/1``, ... of an npz."""
+    keys = [key.rpartition("/") for key in archive.files]
+    count = sum(start == prefix for start, _, _ in keys)
+    return [archive["%s/%d" % (prefix, i)] for i in range(count)]
 
 
 def read_inputs(path):
     # type: (str) -> dict[str, Any]
     """Return the ``inputs/I`` and ``batches/P/I`` of an npz as arguments of `probe_layers`."""
     with np.load(path, allow_pickle=False) as archive:
-        keys = [key.split("/") for key in archive.files]
-        count = sum(key[0] == "inputs" for key in keys)
-        passes = len(set(key[1] for key in keys if key[0] == "batches"))
-        found = {"inputs": [archive["inputs/%d" % i] for i in range(count)]}  # type: dict[str, Any]
+        passes = set(key.split("/")[1] for key in archive.files if key.startswith("batches/"))
+        found = {"inputs": read_series(archive, "inputs")}  # type: dict[str, Any]
         if passes:
-            found["batches"] = [
-                [archive["batches/%d/%d" % (p, i)] for i in range(count)]
-                for p in range(1, passes + 1)
-            ]
+            batches = range(1, len(passes) + 1)
+            found["batches"] = [read_series(archive, "batches/%d" % p) for p in batches]
         return found
 
 
-def main(argv=None):
-    # type: (Sequence[str] | None) -> int
-    """Probe one net and write its record."""
+def read_params(path):
+    # type: (str) -> list[Array]
+    """Return the ``params/N`` of an npz, if it has any."""
+    with np.load(path, allow_pickle=False) as archive:
+        return read_series(archive, "params")
+
+
+def import_lasagne():
+    # type: () -> str
+    """Import Theano and Lasagne, and return their versions."""
+    if sys.version_info >= (3, 9):  # the others need none of lasport's repairs
+        try:
+            from lasport import theano_compat
+        except ImportError:
+            pass
+        else:
+            theano_compat.install()
+    import theano
+
+    # Only now: without Theano Lasagne fails in words of its own.
+    python = "%d.%d.%d" % sys.version_info[:3]
+    import lasagne
+
+    return "Lasagne %s on Theano %s, Python %s" % (lasagne.__version__, theano.__version__, python)
+
+
+@contextlib.contextmanager
+def ending(status):
+    # type: (int) -> Iterator[None]
+    """End the process with a status where a block fails, and with the reason on stderr."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a net or a script runs, and raises anything
+        told = traceback.format_exc().rstrip()
+        reason = traceback.format_exception_only(type(error), error)[-1]
+        reason = reason.strip().partition("\n")[0]
+        sys.stderr.write(told + ("" if told.endswith(reason) else "\n" + reason) + "\n")
+        raise SystemExit(status)
+
+
+def parse(argv):
+    # type: (Sequence[str] | None) -> argparse.Namespace
+    """Return the options of a command line."""
     parser = argparse.ArgumentParser(description="Record what the real Lasagne computes for a net.")
-    parser.add_argument("net", help="NET.pkl, or CASES.py:NAME")
+    parser.add_argument("net", help="NET.pkl, SCRIPT.py:FUNCTION, or CASES.py:NAME")
     parser.add_argument("out", help="the record to write, an npz")
-    parser.add_argument("--inputs", help="npz with inputs/I and, if wanted, batches/P/I")
+    parser.add_argument(
+        "--inputs", help="npz with inputs/I and, if wanted, batches/P/I and params/N"
+    )
     parser.add_argument("--seed", type=int)
     parser.add_argument("--passes", type=int)
-    options = parser.parse_args(argv)
-    # Later flags win: the user's own.
-    os.environ["THEANO_FLAGS"] = ",".join([FLAGS, os.environ.get("THEANO_FLAGS", "")])
+    parser.add_argument("--outputs", type=int, nargs="+", help="places among all layers")
+    parser.add_argument(
+        "--kwargs", type=ast.literal_eval, default={}, help="what FUNCTION is called with"
+    )
+    return parser.parse_args(argv)
+
+
+def load(options):
+    # type: (argparse.Namespace) -> tuple[list[Layer], dict[str, Any]]
+    """Return the outputs that a command line asks for, and the arguments of `probe_layers`."""
+    from lasagne.layers import get_all_layers
 
     path, _, name = options.net.rpartition(":")
     if path.endswith(".py"):
-        net, arguments = load_case(path, name)
+        net, arguments = load_script(path, name, options.kwargs)
     else:
         net, arguments = load_net(options.net), {}
+    layers = get_all_layers(list_layers(net))
+    if not layers:
+        raise ValueError("no Lasagne layers, but an object of %s" % type(net))
+    places = options.outputs
+    outputs = list_outputs(net) if places is None else [layers[k] for k in places]
     shown = ["probe.py", os.path.basename(options.net), "OUT.npz"]
     for option in ("seed", "passes"):
         value = getattr(options, option)
@@ -598,8 +794,37 @@ def main(argv=None):
     if options.inputs is not None:
         arguments.update(read_inputs(options.inputs))
         shown += ["--inputs", "IN.npz"]
+        params = read_params(options.inputs)
+        if params:
+            set_params(outputs, params)
     arguments.setdefault("command", " ".join(shown))
-    save_record(options.out, probe_layers(net, **arguments))
+    return outputs, arguments
+
+
+def main(argv=None):
+    # type: (Sequence[str] | None) -> int
+    """Probe one net and write its record."""
+    options = parse(argv)
+    # Later flags win: the user's own.
+    os.environ["THEANO_FLAGS"] = ",".join([FLAGS, os.environ.get("THEANO_FLAGS", "")])
+    stdout, sys.stdout = sys.stdout, sys.stderr  # what a script prints is no stage
+
+    def tell(stage):
+        # type: (str) -> None
+        stdout.write(stage + "\n")
+        stdout.flush()
+
+    tell("importing Theano and Lasagne")
+    with ending(IMPORTING):
+        tell(import_lasagne())
+    sys.setrecursionlimit(50000)  # graphs nest deeply
+    tell("loading the net")
+    with ending(LOADING):
+        net, arguments = load(options)
+    with ending(RUNNING):
+        record = probe_layers(net, tell=tell, **arguments)
+    tell("writing the record")
+    save_record(options.out, record)
     return 0
 
 

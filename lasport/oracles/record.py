@@ -18,8 +18,9 @@ from typing import Literal, TypeAlias, TypedDict, cast
 
 import numpy as np
 
+from lasport.atomic import replacing
 from lasport.errors import UnreadableFileError
-from lasport.oracles.probe import FORMAT, save_record
+from lasport.oracles.probe import FORMAT, pack_record
 from lasport.readers.containers import read_bytes
 from lasport.spec import Array
 
@@ -223,7 +224,8 @@ def write_record(path: str | PathLike[str], record: Record) -> None:
         The same record gives the same bytes.
     """
     text = np.array(json.dumps(record.meta, sort_keys=True))
-    save_record(fspath(path), {**record.arrays, "meta": text})
+    with replacing(path) as partial:
+        partial.write_bytes(pack_record({**record.arrays, "meta": text}))
 
 
 def _parse_meta(text: str) -> RecordMeta:

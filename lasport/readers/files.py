@@ -132,7 +132,7 @@ def _read_pkl_utils(archive: zipfile.ZipFile) -> object:
     arrays: dict[str, Array] = {}
 
     def resolve(reference: object) -> object:
-        name = reference.rpartition(".")[2] if isinstance(reference, str) else ""
+        name = reference.partition(".")[2] if isinstance(reference, str) else ""
         if name not in members:
             raise UnreadableFileError(f"the archive lacks the array {str(reference)[:80]!r}")
         if name not in arrays:

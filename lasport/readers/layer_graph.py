@@ -13,7 +13,7 @@ import numpy as np
 from lasport.errors import InvalidNetworkError, UnreadableFileError
 from lasport.inert import Instance
 
-__all__ = ["all_layers", "describe", "find_layers", "incoming", "is_layer"]
+__all__ = ["all_layers", "describe", "find_layers", "in_key_order", "incoming", "is_layer"]
 
 
 def find_layers(root: object) -> tuple[dict[str, Instance], list[str]]:
@@ -34,6 +34,17 @@ def find_layers(root: object) -> tuple[dict[str, Instance], list[str]]:
         ordered = all_layers(listed)
     names = _unique_names(ordered, keys)
     return {names[id(layer)]: layer for layer in ordered}, [names[id(layer)] for layer in listed]
+
+
+def in_key_order(root: object) -> list[object]:
+    """Return the entries of what was saved, those of a dict in the order of its keys.
+
+    Python 2 has no other order that another process could find again.
+    """
+    if isinstance(root, Mapping):
+        keys = sorted(root, key=lambda key: key if isinstance(key, str) else repr(key))
+        return [root[key] for key in keys]
+    return list(root) if isinstance(root, (list, tuple)) else [root]
 
 
 def is_layer(value: object) -> bool:

@@ -11,10 +11,11 @@ from lasport.inert import Global, Instance
 from lasport.readers.binding import BatchNormStatistic, bind_file
 from lasport.readers.constructions import BUILTINS, construct
 from lasport.readers.files import read_content
+from lasport.readers.layer_graph import all_layers, find_layers, in_key_order
 from lasport.readers.network import build_network
 from lasport.spec import Network
 
-__all__ = ["load_network"]
+__all__ = ["load_network", "place_layers"]
 
 PARAMETERS = "holds parameters; give the file of the net, and this one as its params (--params)"
 
@@ -69,6 +70,29 @@ def load_network(
             raise UnreadableFileError(f"no pickled net but an {content.format}, which {PARAMETERS}")
         network = build_network(_layers(content.root), outputs, origin=Path(path))
     return network if params is None else bind_file(network, params, params_key, bn_stat)
+
+
+def place_layers(path: str | os.PathLike[str], names: Sequence[str]) -> list[int]:
+    """Return where layers of a saved net come among all that Lasagne finds in the file.
+
+    Parameters
+    ----------
+    path : path-like
+        As for :func:`load_network`.
+    names : sequence of str
+        What the layers are called in the network.
+
+    Returns
+    -------
+    list of int
+        Places in Lasagne's ``get_all_layers`` of what was saved, a dict in the
+        order of its keys.
+    """
+    root = _layers(read_content(path).root)
+    layers, _ = find_layers(root)
+    whole = all_layers([entry for entry in in_key_order(root) if isinstance(entry, Instance)])
+    places = {id(layer): place for place, layer in enumerate(whole)}
+    return [places[id(layers[name])] for name in names]
 
 
 def _layers(root: object) -> object:

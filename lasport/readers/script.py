@@ -10,28 +10,52 @@ import os
 import re
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from lasport.errors import InvalidNetworkError, LasportError, ScriptError
 from lasport.readers.binding import BatchNormStatistic, bind_file
+from lasport.readers.layer_graph import in_key_order
 from lasport.readers.listing import listed_on
 from lasport.readers.live import read_layers
 from lasport.readers.neighbours import among_neighbours, read_source
 from lasport.readers.python2 import PythonVersion, compile_script
 from lasport.readers.standins.choices import NEWEST, Choices
-from lasport.readers.standins.helpers import get_all_params
+from lasport.readers.standins.helpers import get_all_layers, get_all_params
 from lasport.readers.standins.layers import Layer
 from lasport.readers.standins.modules import standing_in
 from lasport.readers.standins.nolearn import NeuralNet
 from lasport.readers.standins.symbols import SharedVariable, Symbol
 from lasport.spec import Network
 
-__all__ = ["is_script", "load_script"]
+__all__ = ["BuildScript", "is_script", "load_script"]
 
 SCRIPT = re.compile(r"(?P<path>.+\.py):(?P<function>\w+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class BuildScript:
+    """The origin of a net that a script built: what it takes to build it again elsewhere.
+
+    Attributes
+    ----------
+    path : Path
+        The script.
+    function : str
+        Its function.
+    kwargs : mapping of str to object
+        What the function is called with.
+    places : tuple of int
+        Where the net's outputs come in ``get_all_layers`` of what the function
+        returns, a dict in the order of its keys.
+    """
+
+    path: Path
+    function: str
+    kwargs: Mapping[str, object]
+    places: tuple[int, ...]
 
 
 def is_script(path: str | os.PathLike[str]) -> bool:
@@ -96,7 +120,13 @@ def load_script(
         for param in get_all_params(list(root.values()) if isinstance(root, dict) else root)
         if isinstance(param, SharedVariable) and param.drawn
     ]
-    network = replace(read_layers(root, outputs), notes=choices.notes(), origin=None)
+    network = read_layers(root, outputs)
+    origin = None
+    if isinstance(network.origin, tuple) and not isinstance(run, NeuralNet):
+        whole = get_all_layers([entry for entry in in_key_order(run) if isinstance(entry, Layer)])
+        places = tuple(map(whole.index, network.origin))
+        origin = BuildScript(path, function, dict(kwargs or {}), places)
+    network = replace(network, notes=choices.notes(), origin=origin)
     if params is None:
         if drawn:
             missing = (

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import json
+import pickle
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from lasport import theano_compat
+from lasport.errors import MissingDependencyError
 from lasport.oracles import probe
 from lasport.oracles.record import read_record, write_record
 from lasport.readers.containers import read_bytes
@@ -24,6 +30,21 @@ NEEDS_THEANO = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("theano", "lasagne")),
     reason="Theano or Lasagne is not installed",
 )
+
+
+@pytest.fixture
+def lasagne() -> Iterator[ModuleType]:
+    """Return the live Lasagne, with Theano in single precision."""
+    try:
+        theano_compat.install(optimizer="None")
+    except MissingDependencyError as error:
+        pytest.skip(str(error))
+    config = importlib.import_module("theano").config
+    before = config.floatX
+    config.floatX = "float32"
+    yield importlib.import_module("lasagne")
+    config.floatX = before
+
 
 # What Python 2.7 has no syntax for.
 NEWER_SYNTAX = (
@@ -51,9 +72,12 @@ def test_needs_nothing_but_numpy_theano_and_lasagne() -> None:
             else [alias.name for alias in node.names]
         )
     }
-    python2 = {"argparse", "contextlib", "io", "json", "os", "pickle", "sys", "zipfile"}
+    python2 = {"argparse", "ast", "contextlib", "functools", "io", "json", "os", "pickle", "sys"}
+    python2 |= {"traceback", "types", "zipfile"}
     for_types_only = {"collections", "typing"}
-    assert imported == python2 | for_types_only | {"__future__", "numpy", "theano", "lasagne"}
+    where_it_is_there = {"lasport"}  # its repairs for a current Python
+    needed = {"__future__", "numpy", "theano", "lasagne"}
+    assert imported == python2 | for_types_only | where_it_is_there | needed
 
 
 def test_is_written_in_the_syntax_of_python_2() -> None:
@@ -152,10 +176,81 @@ def test_a_record_can_say_what_to_feed(golden: Path, tmp_path: Path) -> None:
             np.testing.assert_array_equal(one, other)
 
 
+@pytest.fixture
+def layers(lasagne: ModuleType) -> dict[str, Any]:
+    """Return a chain of three live layers and a second one on its input, by name."""
+    x = lasagne.layers.InputLayer((None, 3), name="x")
+    hidden = lasagne.layers.DenseLayer(x, 4, name="hidden")
+    y = lasagne.layers.DenseLayer(hidden, 2, name="y")
+    return {"x": x, "y": y, "hidden": hidden, "b": lasagne.layers.DenseLayer(x, 5, name="b")}
+
+
+PICKLED = {
+    "a layer": (lambda n: n["y"], ["y"]),
+    "a list of outputs, one within the other": (lambda n: [n["y"], n["hidden"]], ["y", "hidden"]),
+    "a tuple of the whole net": (lambda n: (n["x"], n["hidden"], n["y"]), ["y"]),
+    "a dict of the whole net": (lambda n: n, ["b", "y"]),
+    "a dict with keys of many kinds": (
+        lambda n: {2: n["y"], "a": n["b"], b"b": n["hidden"], None: n["x"]},
+        ["y", "b"],
+    ),
+    "layers beside a variable": (lambda n: [n["x"].input_var, n["y"]], ["y"]),
+    "a nolearn net": (lambda n: SimpleNamespace(layers_=n), ["b", "y"]),
+}
+
+
+@pytest.mark.parametrize(("pickled", "outputs"), PICKLED.values(), ids=PICKLED)
+def test_outputs_are_those_that_a_reader_finds(
+    pickled: Callable[[dict[str, Any]], Any], outputs: list[str], layers: dict[str, Any]
+) -> None:
+    net = probe.unpickle(BytesIO(pickle.dumps(pickled(layers))))
+    assert [layer.name for layer in probe.list_outputs(net)] == outputs
+
+
+def test_an_archive_of_pkl_utils_is_a_net_too(layers: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "net.zip"
+    pkl_utils = importlib.import_module("theano.misc.pkl_utils")
+    with path.open("wb") as stream:
+        pkl_utils.dump(layers["y"], stream)
+    with path.open("rb") as stream:
+        net = probe.unpickle(stream)
+    np.testing.assert_array_equal(net.W.get_value(), layers["y"].W.get_value(), strict=True)
+
+
+def test_parameters_are_set_in_lasagnes_order(layers: dict[str, Any]) -> None:
+    shapes = ((3, 4), (4,), (4, 2), (2,))
+    values = [np.full(shape, n, "f") for n, shape in enumerate(shapes)]
+    probe.set_params([layers["y"]], values)
+    assert [p.get_value()[..., 0].mean() for p in layers["hidden"].get_params()] == [0, 1]
+    values[1] = values[1] * np.nan  # are numbers like others
+    probe.set_params([layers["y"]], values)
+    assert np.isnan(layers["hidden"].b.get_value()).all()
+
+
+WRONG_PARAMS = {
+    "too few": ([np.zeros((3, 4))], "1 parameters for a net that has 2"),
+    "shape": (
+        [np.zeros((4, 3)), np.zeros(4)],
+        r"hidden\.W\) is float32 \(3, 4\), .* \(4, 3\)",
+    ),
+    "precision": ([np.full((3, 4), 0.1), np.zeros(4)], "is float32 .* cannot be float64"),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), WRONG_PARAMS.values(), ids=WRONG_PARAMS)
+def test_parameters_that_do_not_fit_are_refused(
+    values: list[Any], message: str, layers: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        probe.set_params([layers["hidden"]], values)
+
+
 # Probes every golden case that this Lasagne can build, and checks that nets are left as they were.
 PROBE_ALL = """
 import json, os, sys
 from lasport import theano_compat
+from lasport import theano_compat
+from lasport.errors import MissingDependencyError
 from lasport.oracles import probe
 golden, out = sys.argv[1:]
 sys.path.insert(0, golden)

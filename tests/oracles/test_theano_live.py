@@ -200,6 +200,25 @@ def test_inputs_that_do_not_fit_are_refused(inputs: Any, message: str, dense: An
         theano_record(lasport.from_lasagne(dense), inputs=inputs)
 
 
+@pytest.mark.usefixtures("lasagne")
+def test_parameters_of_another_file_are_those_that_run(tmp_path: Path) -> None:
+    other = [value / 2 for value in lasport.load(pickle_of("net_lenet")).param_values()]
+    np.savez(tmp_path / "other.npz", *other)
+    record = theano_record(
+        lasport.load(pickle_of("net_lenet"), params=tmp_path / "other.npz"), passes=0
+    )
+    for found, expected in zip(record.params, other, strict=True):
+        np.testing.assert_array_equal(found, expected, strict=True)
+
+
+@pytest.mark.usefixtures("lasagne")
+def test_parameters_that_would_lose_precision_are_refused(tmp_path: Path) -> None:
+    net = lasport.load(pickle_of("net_lenet_float32"))
+    np.savez(tmp_path / "double.npz", *(value.astype(float) / 3 for value in net.param_values()))
+    with pytest.raises(ComparisonError, match=r"parameter 0 .* is float32 .* cannot be float64"):
+        theano_record(lasport.load(pickle_of("net_lenet_float32"), params=tmp_path / "double.npz"))
+
+
 def rename_class(source: Path, target: Path) -> Path:
     """Copy a pickle; its DenseLayers become instances of a class that does not exist."""
     content = read_bytes(source)

@@ -187,6 +187,16 @@ def refers_to(name):
     return stream.getvalue()
 
 
+def test_arrays_of_pkl_utils_may_have_dots_in_their_names(tmp_path):
+    """As all parameters have whose layers have names; Theano itself cannot read them back."""
+    array = io.BytesIO()
+    np.save(array, ARRAYS[0])
+    members = {"pkl": refers_to("ndarray.hidden.W"), "hidden.W": array.getvalue()}
+    (tmp_path / "net.zip").write_bytes(zipped(**members))
+    (found,) = read_content(tmp_path / "net.zip").root
+    np.testing.assert_array_equal(found, ARRAYS[0])
+
+
 def header(shape, dtype="'<f4'"):
     text = f"{{'descr': {dtype}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
     return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
