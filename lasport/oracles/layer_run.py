@@ -11,7 +11,7 @@ import numpy as np
 from lasport.registry import require_family
 from lasport.spec import Array, Layer, Network
 
-__all__ = ["LayerRun", "Part"]
+__all__ = ["LayerRun"]
 
 # Less than once in exp(UNLIKELY) / 2 times a right sample is taken for a wrong one.
 UNLIKELY = 20.0
@@ -33,8 +33,10 @@ class LayerRun:
         Whether the pass is one in training mode.
     rng : RandomState
         Where fresh samples come from.
-    feeding : sequence of (mapping, LayerRun)
-        The runs of the layers that feed this one, each with the layer's parameters.
+    feeding : sequence of LayerRun
+        The runs of the layers that feed this one.
+    params : callable
+        Returns the layer's parameters, in the dtype of the pass.
     given : sequence of ndarray or None
         What the layer drew in the pass that is repeated; None lets it draw.
     drawn : list of ndarray
@@ -53,7 +55,8 @@ class LayerRun:
     training: bool
     rng: np.random.RandomState
     given: Sequence[Array] | None
-    feeding: Sequence[Part] = ()
+    feeding: Sequence[LayerRun] = ()
+    params: Callable[[], Mapping[str, Array]] = dict
     drawn: list[Array] = field(default_factory=list)
     updates: dict[int, Array] = field(default_factory=dict)
 
@@ -101,13 +104,13 @@ class LayerRun:
 
     def pull_back(self, number: int, inputs: Sequence[Array], cotangent: Array) -> Array:
         """Return what the family of a feeding layer makes of a gradient of its output."""
-        params, run = self.feeding[number]
+        run = self.feeding[number]
         layer = run.layer
         adjoint = require_family(layer).adjoint
         if adjoint is None:
             raise ValueError(f"the reference has no inverse of {layer.name} ({layer.kind})")
         again = replace(run, given=run.drawn, drawn=[])
-        return adjoint(layer.attributes, params, inputs, cotangent, again)
+        return adjoint(layer.attributes, run.params(), inputs, cotangent, again)
 
     def _next(self, shape: tuple[int, ...], draw: Callable[[], Array]) -> Array:
         if self.given is None:
@@ -131,7 +134,3 @@ def _likely(squares: float, size: int) -> bool:
     """
     exponent = size / 2 * (squares - 1 - math.log(squares)) if squares > 0 else math.inf
     return exponent < UNLIKELY
-
-
-# A layer's parameters and its part in the pass.
-Part = tuple[Mapping[str, Array], LayerRun]

@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import json
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from lasport.errors import ComparisonError
 from lasport.layers.input import InputAttributes
 from lasport.layers.recurrence import RecurrenceAttributes
-from lasport.oracles.layer_run import LayerRun, Part
+from lasport.oracles.forward import Forward, Masks, cast
 from lasport.oracles.probe import FORMAT, GRID, choose_input_shapes, draw_mask, draw_values
 from lasport.oracles.record import NO_THEANO, Record
-from lasport.registry import require_family
 from lasport.spec import Array, Layer, Network
 
 __all__ = ["ForwardPass", "draw_inputs", "mask_inputs", "reference_record", "run_reference"]
-
-Masks = Mapping[int, Sequence[Array]]
 
 
 @dataclass(frozen=True)
@@ -88,71 +84,22 @@ def run_reference(
     ComparisonError
         If inputs or what was drawn do not fit the network.
     """
-    _check_inputs(network, inputs)
-    owned = [param for _, param in network.owned_params()]
-    values = [param.value for param in owned] if params is None else list(params)
-    current = {id(param.value): value for param, value in zip(owned, values, strict=True)}
-    cast = {key: _cast(value, dtype) for key, value in current.items()}
-    after = dict(current)
-    outputs: dict[str, Array] = {}
-    past: dict[str, Part] = {}
-    drawn: dict[int, list[Array]] = {}
-    fed = dict(zip(network.inputs, inputs, strict=True))
-
-    def own_params(layer: Layer) -> dict[str, Array]:
-        return {name: param.current(cast) for name, param in layer.params.items()}
-
-    def compute(run: LayerRun, arrays: Sequence[Array]) -> Array:
-        return _compute(run.layer, own_params(run.layer), arrays, run)
-
-    for index, layer in enumerate(network.layers):
-        given = None if masks is None else masks.get(index, ())
-        rng = np.random.RandomState(seed + index + 1)
-        feeding = [past[name] for name in layer.incoming]
-        run = LayerRun(layer, compute, training, rng, given, feeding)
-        past[layer.name] = (own_params(layer), run)
-        arrays = [outputs[name] for name in layer.incoming] or [_cast(fed[layer.name], dtype)]
-        outputs[layer.name] = compute(run, arrays)
-        after.update(run.updates)
-        if run.drawn:
-            drawn[index] = run.drawn
-    return ForwardPass(
-        [outputs[layer.name] for layer in network.layers],
-        [after[id(param.value)] for param in owned],
-        drawn,
+    forward = Forward(
+        network,
+        inputs,
+        training=training,
+        dtype=dtype,
+        params=params,
+        masks=masks,
+        seed=seed,
     )
-
-
-def _compute(
-    layer: Layer, params: Mapping[str, Array], inputs: Sequence[Array], run: LayerRun
-) -> Array:
-    family = require_family(layer)
-    if not family.has_reference:
-        from lasport.targets.keras_own import compute
-
-        return compute(layer, params, inputs, run)
-    try:
-        return family.reference(layer.attributes, params, inputs, run)
-    except ValueError as error:
-        raise ComparisonError(f"{layer.name} ({layer.kind}): {error}") from error
-
-
-def _cast(array: Array, dtype: DTypeLike) -> Array:
-    return array.astype(dtype, copy=False) if array.dtype.kind == "f" else array
-
-
-def _check_inputs(network: Network, inputs: Sequence[Array]) -> None:
-    names = network.inputs
-    if len(inputs) != len(names):
-        raise ComparisonError(f"{len(inputs)} arrays for the inputs {', '.join(names)}")
-    for name, array in zip(names, inputs, strict=True):
-        shape = network[name].output_shape or ()
-        fits = len(shape) == array.ndim and all(
-            size is None or size == found or axis == 0
-            for axis, (size, found) in enumerate(zip(shape, array.shape, strict=True))
-        )
-        if not fits:
-            raise ComparisonError(f"input {name!r} takes {shape}, not an array of {array.shape}")
+    layers: list[Array] = []
+    drawn: dict[int, list[Array]] = {}
+    for index, computed in enumerate(forward):
+        layers.append(computed.value)
+        if computed.run.drawn:
+            drawn[index] = computed.run.drawn
+    return ForwardPass(layers, forward.params_after(), drawn)
 
 
 def draw_inputs(network: Network, seed: int, passes: int = 0) -> list[list[Array]]:
@@ -239,8 +186,8 @@ def reference_record(
     fed = drawn if inputs is None else list(inputs)
     owned = list(network.owned_params())
     arrays: dict[str, Array] = {}
-    _store(arrays, "inputs", [_cast(x, dtype) for x in fed])
-    _store(arrays, "params", [_cast(param.value, dtype) for _, param in owned])
+    _store(arrays, "inputs", [cast(x, dtype) for x in fed])
+    _store(arrays, "params", [cast(param.value, dtype) for _, param in owned])
     index = {layer.name: position for position, layer in enumerate(network.layers)}
     outputs = [index[name] for name in network.outputs]
     for mode, training in (("inference", False), ("training", True)):
@@ -248,17 +195,17 @@ def reference_record(
         _store(arrays, f"{mode}/layers", forward.layers)
         _store(arrays, f"{mode}/outputs", [forward.layers[k] for k in outputs])
         for k, masks in forward.masks.items():
-            _store(arrays, f"{mode}/masks/{k}", [_cast(mask, dtype) for mask in masks])
+            _store(arrays, f"{mode}/masks/{k}", [cast(mask, dtype) for mask in masks])
     values = [param.value for _, param in owned]
     for number, batch in enumerate(batches, 1):
         forward = run_reference(
             network, batch, training=True, dtype=dtype, params=values, seed=seed + 1000 * number
         )
         values = forward.params
-        _store(arrays, f"batches/{number}", [_cast(x, dtype) for x in batch])
+        _store(arrays, f"batches/{number}", [cast(x, dtype) for x in batch])
         _store(arrays, f"training/params/{number}", values)
         for k, masks in forward.masks.items():
-            _store(arrays, f"passes/{number}/masks/{k}", [_cast(mask, dtype) for mask in masks])
+            _store(arrays, f"passes/{number}/masks/{k}", [cast(mask, dtype) for mask in masks])
     rng = np.random.RandomState(seed)
     shapes = [arrays[f"inference/outputs/{j}"].shape for j in range(len(outputs))]
     _store(arrays, "cotangents", [rng.standard_normal(shape).astype(dtype) for shape in shapes])

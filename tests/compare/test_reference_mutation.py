@@ -22,7 +22,7 @@ from lasport.layers.nonlinearities import Nonlinearity
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.layers.sampling import interpolate, spaced
 from lasport.layers.thin_plate_spline import bent, source_points
-from lasport.oracles import layer_run, reference
+from lasport.oracles import forward, layer_run
 from lasport.oracles.record import MODES, Record
 from lasport.oracles.reference import run_reference
 from lasport.registry import require_family
@@ -335,10 +335,10 @@ def agrees(network: Network, record: Record) -> bool:
     pairs: list[tuple[Array, Array]] = []
     try:
         for mode in MODES:
-            forward = run_reference(
+            found = run_reference(
                 network, record.inputs, training=mode == "training", masks=record.masks
             )
-            pairs += zip(forward.layers, record.layers(mode), strict=True)
+            pairs += zip(found.layers, record.layers(mode), strict=True)
         params = None
         for number in range(1, record.meta["passes"] + 1):
             batch, masks = record.batch(number), record.pass_masks(number)
@@ -398,7 +398,7 @@ def test_a_wrong_formula_is_caught(mistake, monkeypatch, record_property):
         family = require_family(layer)
         return replace(family, reference=formula) if layer.kind == mutated else family
 
-    monkeypatch.setattr(reference, "require_family", wrong_family)
+    monkeypatch.setattr(forward, "require_family", wrong_family)
     record_property("mutant", "formula")
     caught = not agrees(case.network, case.record)
     record_property("caught", caught)
