@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from lasport.errors import ComparisonError
 from lasport.layers.normalization import BatchNormAttributes
-from lasport.oracles.record import Record
-from lasport.oracles.reference import run_reference
-from lasport.spec import Array, Network
+from lasport.oracles.forward import Forward
+from lasport.oracles.oracle import Oracle
+from lasport.spec import Array, Layer, Network
 from lasport.weights import inv_std_to_variance
 
 __all__ = ["DTYPES", "Averages"]
@@ -25,10 +25,10 @@ class Averages:
     ----------
     network : Network
         The original.
-    record : Record
+    oracle : Oracle
         Whose batches and masks are used.
     params : sequence of ndarray, optional
-        In place of the network's own, which are the record's; then it is the
+        In place of the network's own, which are the oracle's; then it is the
         reference alone that says what is expected.
 
     Attributes
@@ -44,10 +44,10 @@ class Averages:
     """
 
     def __init__(
-        self, network: Network, record: Record, params: Sequence[Array] | None = None
+        self, network: Network, oracle: Oracle, params: Sequence[Array] | None = None
     ) -> None:
         self.network = network
-        self.record = record
+        self.oracle = oracle
         self.passes = 0
         self.recorded = params is None
         values = network.param_values() if params is None else list(params)
@@ -65,42 +65,56 @@ class Averages:
         Raises
         ------
         ComparisonError
-            If the record has no further pass.
+            If the oracle has no further pass.
         """
-        batch = self.record.batch(self.passes + 1)
+        batch = self.oracle.batch(self.passes + 1)
         if not batch:
             raise ComparisonError(f"the record holds only {self.passes} training passes")
         return batch
 
-    def advance(self) -> None:
-        """Make the next training pass."""
-        batch, masks = self.batch(), self.record.pass_masks(self.passes + 1)
-        names = [layer.name for layer in self.network.layers]
-        for dtype in DTYPES:
-            forward = run_reference(
+    def advance(self) -> Iterator[tuple[str, Sequence[Array]]]:
+        """Make the next training pass, layer by layer.
+
+        Yields
+        ------
+        (str, sequence of ndarray)
+            Each layer's name, and what it drew.
+        """
+        batch, (masks, seed) = self.batch(), self.oracle.draws(self.passes + 1)
+        forwards = {
+            dtype: Forward(
                 self.network,
                 batch,
                 training=True,
                 dtype=dtype,
-                masks=masks,
                 params=self.computed[dtype],
+                masks=masks,
+                seed=seed,
             )
-            self.computed[dtype] = forward.params
-            outputs = dict(zip(names, forward.layers, strict=True))
-            variances = self.variances[dtype]
-            for layer in self.network.layers:
-                a = layer.attributes
-                if isinstance(a, BatchNormAttributes):
-                    new = outputs[layer.incoming[0]].var(axis=a.axes)
-                    variances[layer.name] = (1 - a.alpha) * variances[layer.name] + a.alpha * new
+            for dtype in DTYPES
+        }
+        for index, results in enumerate(zip(*forwards.values(), strict=True)):
+            layer = self.network.layers[index]
+            if isinstance(layer.attributes, BatchNormAttributes):
+                for dtype, forward in forwards.items():
+                    self._average(dtype, layer, forward.held.incoming(layer)[0])
+            drawn = results[0].run.drawn if masks is None else masks.get(index, ())
+            yield layer.name, drawn
+        self.computed = {dtype: forward.params_after() for dtype, forward in forwards.items()}
         self.passes += 1
+
+    def _average(self, dtype: str, layer: Layer, x: Array) -> None:
+        """Average a layer's variance, that of its input included."""
+        a, variances = layer.attributes, self.variances[dtype]
+        assert isinstance(a, BatchNormAttributes)
+        variances[layer.name] = (1 - a.alpha) * variances[layer.name] + a.alpha * x.var(axis=a.axes)
 
     def expected(self) -> tuple[list[Array], list[Array]]:
         """Return the float64 truth and the oracle's float32 result for the parameters."""
-        if not self.recorded:
+        recorded = self.oracle.params_after(self.passes) if self.recorded else None
+        if recorded is None:
             return self.computed["float64"], self.computed["float32"]
-        recorded = self.record.params_after(self.passes)
-        if self.record.meta["floatX"] == "float64":
+        if self.oracle.meta["floatX"] == "float64":
             return recorded, self.computed["float32"]
         return self.computed["float64"], recorded
 

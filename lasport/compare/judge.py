@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from lasport.compare.metrics import (
@@ -14,11 +12,9 @@ from lasport.compare.metrics import (
     rounding_error,
 )
 from lasport.compare.report import Comparison
-from lasport.layers.normalization import BatchNormAttributes
-from lasport.oracles.record import Mode
-from lasport.spec import Array, Network
+from lasport.spec import Array
 
-__all__ = ["judge", "judge_recorded", "longest_sums"]
+__all__ = ["judge", "judge_recorded"]
 
 
 def judge(
@@ -117,30 +113,3 @@ def judge_recorded(
         bound=ROUNDING_FACTOR,
         rounding=worse,
     )
-
-
-def longest_sums(network: Network, outputs: Sequence[Array], mode: Mode) -> dict[str, int]:
-    """Return how many terms the longest reduction on the way to each layer's output has.
-
-    Pools and batch statistics count: numpy sums these pairwise, other
-    frameworks in another order. Matrix products and convolutions do not: there
-    the oracle's own error shows what their length costs.
-
-    Parameters
-    ----------
-    network : Network
-        Whose layers are looked at.
-    outputs : sequence of ndarray
-        What its layers gave.
-    mode : {"inference", "training"}
-        Batch statistics are taken in training mode only.
-    """
-    values = dict(zip((layer.name for layer in network.layers), outputs, strict=True))
-    longest: dict[str, int] = {}
-    for layer in network.layers:
-        result = values[layer.name]
-        if isinstance(layer.attributes, BatchNormAttributes) and mode == "training":
-            result = layer.params["mean"].value
-        own = [values[name].size // max(result.size, 1) for name in layer.incoming]
-        longest[layer.name] = max([1, *own, *(longest[name] for name in layer.incoming)])
-    return longest

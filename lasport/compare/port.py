@@ -7,20 +7,33 @@ from typing import Literal, Protocol
 
 from lasport.spec import Array
 
-__all__ = ["Activity", "Gradients", "Port", "Session"]
+__all__ = ["Gradients", "Port", "Session", "Walk"]
 
 
-class Activity(Protocol):
-    """What a port computed in one pass."""
+class Walk(Protocol):
+    """One pass of a port, in the order of the net's layers, as far as somebody asks."""
 
-    @property
-    def layers(self) -> Mapping[str, Array]:
-        """Outputs of layers by their Lasagne name."""
+    def give(self, layer: str, drawn: Sequence[Array]) -> None:
+        """Let a stochastic layer take what the original drew, before its value is asked for.
+
+        Every layer is told of in training mode, most of them that nothing was drawn.
+        """
         ...
 
-    @property
+    def value(self, layer: str) -> Array | None:
+        """Return the output of a layer in the pass; to be asked for once, None if unknown."""
+        ...
+
+    def strangers(self, layer: str) -> list[str]:
+        """Return the layers that feed a shown one in the port, and do not in the net."""
+        ...
+
+    def alone(self, layer: str, incoming: Mapping[str, Array]) -> Array:
+        """Return what a layer makes of given outputs of its incoming layers; moves nothing."""
+        ...
+
     def outputs(self) -> list[Array]:
-        """The net's outputs."""
+        """Return the net's outputs, last."""
         ...
 
 
@@ -53,8 +66,16 @@ class Session(Protocol):
         training: bool,
         masks: Mapping[str, Sequence[Array]],
         arrangement: int = 0,
-    ) -> Activity:
-        """Run once; a training pass moves running averages."""
+    ) -> list[Array]:
+        """Return the net's outputs; a training pass moves running averages."""
+        ...
+
+    def walk(self, inputs: Sequence[Array], *, training: bool) -> Walk:
+        """Begin a pass of a port that shows its layers."""
+        ...
+
+    def restart(self) -> None:
+        """Put the weights back that passes moved."""
         ...
 
     def gradients(

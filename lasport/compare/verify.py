@@ -14,7 +14,10 @@ from lasport.compare.port import Port
 from lasport.compare.provenance import Provenance
 from lasport.compare.report import Report
 from lasport.compare.stages import Stages
+from lasport.compare.training import compare_averages
+from lasport.compare.walks import compare_pass, compare_shorter
 from lasport.errors import ComparisonError, UsageError
+from lasport.oracles.oracle import Oracle
 from lasport.oracles.record import MODES, Mode, Record
 from lasport.spec import Network
 
@@ -26,7 +29,7 @@ Progress = Callable[[str], None]
 def verify_port(
     network: Network,
     port: Port,
-    record: Record,
+    record: Oracle,
     *,
     oracle: str,
     model: str,
@@ -37,7 +40,7 @@ def verify_port(
     command: str = "lasport.compare.verify.verify_port(network, port, record, ...)",
     progress: Progress = lambda stage: None,
 ) -> Report:
-    """Compare a port with a record.
+    """Compare a port with an oracle.
 
     Parameters
     ----------
@@ -45,8 +48,8 @@ def verify_port(
         The original.
     port : Port
         The model to judge.
-    record : Record
-        What the original computed.
+    record : Oracle
+        Who says what the original computes: a record, or the reference.
     oracle, model : str
         How the report calls the two.
     modes : sequence of {"inference", "training"}
@@ -81,25 +84,27 @@ def verify_port(
     ]  # numpy's integers are none that JSON has
     if "training" in modes and (not passes or min(passes) < 1):
         raise UsageError(f"passes must be one or more numbers from 1, not {passes!r}")
-    check_record(network, record)
+    if isinstance(record, Record):
+        check_record(network, record)
     stages = Stages(network, port, record, by_layer=not outputs_only)
     stages.own_classes()
     hidden = [layer.name for layer in network.layers if layer.name not in port.shown_layers]
     if hidden and not outputs_only:
-        stages.problems.append(
+        stages.add_problem(
             f"the model has no layers for {', '.join(hidden)}; compare its outputs only"
         )
-    for dtype in DTYPES:
-        for mode in modes:
-            progress(f"{mode} in {dtype}")
-            stages.guarded(stages.forward, mode, dtype)
-        if "training" in modes:
-            progress(f"running averages in {dtype}")
-            stages.guarded(stages.averages, passes, dtype)
+    for mode in modes:
+        progress(mode)
+        stages.guarded(compare_pass, stages, mode)
+    if "training" in modes:
+        progress("running averages")
+        stages.guarded(compare_averages, stages, passes)
+    # Structure first: in the order of the net within a float type.
+    stages.comparisons.sort(key=lambda comparison: DTYPES.index(comparison.dtype))
     if "inference" in modes:
         stages.guarded(stages.params)
         stages.guarded(stages.copies)
-        stages.guarded(stages.shorter_inputs)
+        stages.guarded(compare_shorter, stages)
         stages.guarded(stages.model_itself)
     if gradients:
         progress("gradients")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
@@ -13,13 +13,13 @@ from numpy.typing import DTypeLike
 
 from lasport.errors import ComparisonError
 from lasport.oracles.layer_run import LayerRun
+from lasport.oracles.record import Masks
 from lasport.registry import require_family
 from lasport.spec import Array, Layer, Network
 
-__all__ = ["Computed", "Forward", "Held", "Masks", "cast"]
+__all__ = ["Computed", "Forward", "Held", "cast"]
 
 T = TypeVar("T")
-Masks = Mapping[int, Sequence[Array]]
 
 
 class Held(Generic[T]):

@@ -10,11 +10,11 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from os import PathLike, fspath
-from typing import Literal, TypeAlias, TypedDict, cast
+from typing import Literal, NamedTuple, TypeAlias, TypedDict, cast
 
 import numpy as np
 
@@ -24,9 +24,20 @@ from lasport.oracles.probe import FORMAT, pack_record
 from lasport.readers.containers import read_bytes
 from lasport.spec import Array
 
-__all__ = ["LayerMeta", "Mode", "ParamMeta", "Record", "RecordMeta", "read_record", "write_record"]
+__all__ = [
+    "Draws",
+    "LayerMeta",
+    "Masks",
+    "Mode",
+    "ParamMeta",
+    "Record",
+    "RecordMeta",
+    "read_record",
+    "write_record",
+]
 
 Mode: TypeAlias = Literal["inference", "training"]
+Masks: TypeAlias = Mapping[int, Sequence[Array]]  # by layer index
 MODES: tuple[Mode, Mode] = ("inference", "training")
 # What a record of the numpy reference gives for versions.
 NO_THEANO = "none: lasport's numpy reference"
@@ -73,6 +84,13 @@ class RecordMeta(TypedDict):
     grid: float
     command: str
     no_gradient: str | None
+
+
+class Draws(NamedTuple):
+    """What stochastic layers draw in a pass: recorded samples, or else what a seed gives."""
+
+    masks: Masks | None
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -131,6 +149,11 @@ class Record:
         """What stochastic layers drew in the training pass on `inputs`, by layer index."""
         return self._masks("training/masks")
 
+    def draws(self, training_pass: int | None = None) -> Draws:
+        """Return what was drawn in a training pass, or (None) in that on `inputs`."""
+        masks = self.masks if training_pass is None else self.pass_masks(training_pass)
+        return Draws(masks, self.meta["seed"])
+
     def outputs(self, mode: Mode) -> list[Array]:
         """Return the values of the output layers."""
         return self._series(f"{mode}/outputs")
@@ -138,6 +161,10 @@ class Record:
     def layers(self, mode: Mode) -> list[Array]:
         """Return the values of all layers, in ``get_all_layers`` order."""
         return self._series(f"{mode}/layers")
+
+    def layer(self, mode: Mode, index: int) -> Array:
+        """Return one layer's value."""
+        return self.arrays[f"{mode}/layers/{index}"]
 
     def batch(self, training_pass: int) -> list[Array]:
         """Return what the input layers are fed in a training pass; the first pass is 1."""

@@ -17,12 +17,19 @@ from numpy.typing import DTypeLike
 
 from lasport.layers.input import InputAttributes
 from lasport.layers.recurrence import RecurrenceAttributes
-from lasport.oracles.forward import Forward, Masks, cast
+from lasport.oracles.forward import Forward, cast
 from lasport.oracles.probe import FORMAT, GRID, choose_input_shapes, draw_mask, draw_values
-from lasport.oracles.record import NO_THEANO, Record
+from lasport.oracles.record import NO_THEANO, Masks, Record, RecordMeta
 from lasport.spec import Array, Layer, Network
 
-__all__ = ["ForwardPass", "draw_inputs", "mask_inputs", "reference_record", "run_reference"]
+__all__ = [
+    "ForwardPass",
+    "draw_inputs",
+    "mask_inputs",
+    "reference_meta",
+    "reference_record",
+    "run_reference",
+]
 
 
 @dataclass(frozen=True)
@@ -209,7 +216,7 @@ def reference_record(
     rng = np.random.RandomState(seed)
     shapes = [arrays[f"inference/outputs/{j}"].shape for j in range(len(outputs))]
     _store(arrays, "cotangents", [rng.standard_normal(shape).astype(dtype) for shape in shapes])
-    meta = _meta(network, seed, passes, np.dtype(dtype).name)
+    meta = reference_meta(network, seed, passes, np.dtype(dtype).name)
     return Record.from_arrays({**arrays, "meta": np.array(json.dumps(meta, sort_keys=True))})
 
 
@@ -217,7 +224,8 @@ def _store(arrays: dict[str, Array], prefix: str, values: Sequence[Array]) -> No
     arrays.update({f"{prefix}/{number}": value for number, value in enumerate(values)})
 
 
-def _meta(network: Network, seed: int, passes: int, floats: str) -> dict[str, object]:
+def reference_meta(network: Network, seed: int, passes: int, floats: str) -> RecordMeta:
+    """Return what a record of the reference says about itself; `floats` is its float type."""
     index = {layer.name: position for position, layer in enumerate(network.layers)}
     return {
         "format": FORMAT,
@@ -239,7 +247,7 @@ def _meta(network: Network, seed: int, passes: int, floats: str) -> dict[str, ob
             {
                 "name": f"{layer.name}.{param.name}",
                 "tags": sorted(param.tags),
-                "owners": [[index[layer.name], param.name]],
+                "owners": [(index[layer.name], param.name)],
             }
             for layer, param in network.owned_params()
         ],

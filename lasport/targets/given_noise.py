@@ -5,7 +5,7 @@ Two nets can be compared in training mode only if both draw the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -301,7 +301,7 @@ def drawn_inside(step: Step, samples: Sequence[Array]) -> list[tuple[Step, list[
     return [place for places in inside.values() for place in places]
 
 
-def noise_states(model: keras.Model) -> dict[str, list[object]]:
+def noise_states(layers: Iterable[keras.layers.Layer]) -> dict[str, list[object]]:
     """Return where each layer's random generators stand; one that moved has drawn."""
     return {
         f"{layer.name} ({type(layer).__name__})": [
@@ -309,7 +309,7 @@ def noise_states(model: keras.Model) -> dict[str, list[object]]:
             for variable in layer.variables
             if variable.name == "seed_generator_state"
         ]
-        for layer in model.layers
+        for layer in layers
     }
 
 

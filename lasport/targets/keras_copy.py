@@ -21,6 +21,7 @@ from lasport.spec import Network
 from lasport.targets.given_noise import GivenNoise, stand_in
 from lasport.targets.keras_calls import Calls
 from lasport.targets.keras_model import value_of, variable_of
+from lasport.targets.keras_tape import Tape
 from lasport.weights import Stack, Weight, inv_std_to_variance
 
 __all__ = ["ModelCopy", "Original", "kept", "single", "weights_of"]
@@ -60,6 +61,8 @@ class ModelCopy:
         The copy.
     shown : dict of str to KerasTensor
         By name, what each of its layers gives.
+    tape : Tape
+        The calls of its layers.
     noise : dict of str to GivenNoise
         By name, the stand-ins for its stochastic layers, in the model's order; those in a net of
         a layer by their path: "layer/net/name".
@@ -68,6 +71,7 @@ class ModelCopy:
     dtype: str
     model: keras.Model = field(init=False)
     shown: dict[str, keras.KerasTensor] = field(default_factory=dict)
+    tape: Tape = field(default_factory=Tape)
     noise: dict[str, GivenNoise] = field(default_factory=dict)
 
     @classmethod
@@ -111,6 +115,7 @@ class ModelCopy:
 
         def call(layer: keras.layers.Layer, *args: object, **kwargs: object) -> object:
             result = layer(*args, **kwargs)
+            self.tape.record(layer, args, kwargs, result)
             # On the way back through a layer that is inverted, another one shows the result.
             if "cotangent" not in kwargs:
                 self.shown[layer.name] = result

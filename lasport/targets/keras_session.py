@@ -6,16 +6,16 @@ samples, so that both sides of a comparison draw the same.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from lasport.errors import ComparisonError
 from lasport.layout import Layout, channels_last, lasagne_order
-from lasport.operations import BatchNorm, Noise
+from lasport.operations import BatchNorm, NetLoop, Noise
 from lasport.passes import DataFormat, lower
 from lasport.plan import Plan, Step
 from lasport.spec import Array
@@ -23,29 +23,15 @@ from lasport.targets.given_noise import drawn_inside, hand_out, noise_states
 from lasport.targets.keras_copy import ModelCopy, single, weights_of
 from lasport.targets.keras_gradients import Gradients, differentiate
 from lasport.targets.keras_model import value_of
+from lasport.targets.keras_tape import read
+from lasport.targets.keras_walk import Walk
 from lasport.translate import translate
 from lasport.weights import InvStdToVariance, Weight
 
 if TYPE_CHECKING:
     from lasport.targets.keras_port import KerasPort
 
-__all__ = ["Activity", "Session", "image_layout", "single"]
-
-
-@dataclass(frozen=True)
-class Activity:
-    """What one pass of a session computed, in Lasagne's order of axes.
-
-    Attributes
-    ----------
-    layers : mapping of str to ndarray
-        By name, the Lasagne layers that the model shows.
-    outputs : list of ndarray
-        The model's outputs.
-    """
-
-    layers: Mapping[str, Array]
-    outputs: list[Array]
+__all__ = ["Session", "image_layout", "single"]
 
 
 class Session:
@@ -55,10 +41,12 @@ class Session:
         self.port = port
         self.dtype = dtype
         copy = ModelCopy.of(port, dtype)
-        self.model, self.noise = copy.model, copy.noise
-        self.names = sorted(copy.shown)
-        shown = [copy.shown[name] for name in self.names]
-        self.all = keras.Model(single(self.model.inputs), [self.model.outputs, shown])
+        self.model, self.noise, self.tape = copy.model, copy.noise, copy.tape
+        self.shown = self._lasagne_layers(copy.shown)
+        # Those that draw numbers nobody can give them.
+        self.random = [each for each in self.model.layers if any(noise_states([each]).values())]
+        self.moved = False
+        self._start = [(variable, read(variable)) for variable in self.model.variables]
 
     @property
     def arrangements(self) -> int:
@@ -78,8 +66,8 @@ class Session:
         training: bool,
         masks: Mapping[str, Sequence[Array]],
         arrangement: int = 0,
-    ) -> Activity:
-        """Run the copy once; a training pass moves its running averages.
+    ) -> list[Array]:
+        """Return the copy's outputs; a training pass moves its running averages.
 
         Parameters
         ----------
@@ -98,21 +86,48 @@ class Session:
         ComparisonError
             If what was drawn and the model's stochastic layers do not correspond.
         """
-        for layer in self.noise.values():
-            layer.release()
-        mismatch = self._hand_out(masks, arrangement) if training else None
-        before = noise_states(self.model)
-        dtypes = [self.dtype if x.dtype.kind == "f" else x.dtype.name for x in inputs]
-        physical = self.port.tensors(inputs, dtypes)
-        outputs, shown = self.all(single(physical), training=training)
-        own = [name for name, state in noise_states(self.model).items() if state != before[name]]
-        self._refuse(own, mismatch)
-        values = dict(zip(self.names, map(np.asarray, shown), strict=True))
-        layouts = self.port.output_layouts
-        return Activity(
-            self._lasagne_layers(values),
-            [layout.to_lasagne(np.asarray(y)) for layout, y in zip(layouts, outputs, strict=True)],
-        )
+        walk = Walk(self, inputs, training, layers=())
+        if training:
+            walk.mismatch = self._hand_out(masks, arrangement)
+        return walk.outputs()
+
+    def walk(self, inputs: Sequence[Array], *, training: bool) -> Walk:
+        """Begin a pass in which every layer that the model shows will be asked for once."""
+        placed = {step.name for steps in self._noisy.values() for step in steps}
+        more = {name: x for name, x in self.noise.items() if name.partition("/")[0] not in placed}
+        mismatch = hand_out(self.port.network, more, {}, {}) if training else None
+        return Walk(self, inputs, training, self.shown.keys(), mismatch)
+
+    def restart(self) -> None:
+        """Put back what passes did to the copy's variables."""
+        if self.moved:
+            for variable, value in self._start:
+                variable.assign(value)
+        self.moved = False
+
+    def strangers(self, layer: str) -> list[str]:
+        """Return the layers whose values a shown one takes, though they do not feed it in the net.
+
+        The model's inputs are passed over: layers that hold weights take them, to no effect.
+        """
+        fed = {id(self.shown[name][0]) for name in self.port.network[layer].incoming}
+        target = id(self.shown[layer][0])
+        if target in fed:
+            return []
+        _, taken = self.tape.between(self._owners, target)
+        inputs = set(map(id, self.model.inputs))
+        return sorted(name for x in taken - fed - inputs for name in self._owners[x])
+
+    def hand_out_to(self, layer: str, drawn: Sequence[Array]) -> str | None:
+        """Give what one Lasagne layer drew to the stand-ins in its place.
+
+        Returns
+        -------
+        str or None
+            What does not correspond.
+        """
+        steps = self._noisy.get(layer, [])
+        return self._hand_out({layer: drawn}, 0, steps) if steps or len(drawn) else None
 
     def gradients(
         self,
@@ -164,15 +179,42 @@ class Session:
                 variances[layers[name]] = array
         return variances
 
-    def _hand_out(self, masks: Mapping[str, Sequence[Array]], arrangement: int) -> str | None:
+    def _hand_out(
+        self,
+        masks: Mapping[str, Sequence[Array]],
+        arrangement: int,
+        among: Sequence[Step] | None = None,
+    ) -> str | None:
+        """Give what was drawn to the stand-ins, all of them or those in the place of some steps."""
         drawn = {name: [[sample] for sample in each] for name, each in masks.items() if each}
-        steps = self._noise_steps()
-        for step in self._plan().steps:
+        whole = among is None
+        among = self._plan().steps if among is None else among
+        steps = [step for step in among if isinstance(step.operation, Noise)]
+        for step in among:
             for inner, share in drawn_inside(step, masks.get(step.layer, ())):
                 drawn.pop(step.layer, None)
                 steps.append(inner)
                 drawn[inner.layer] = [share] if share else []
-        return hand_out(self.port.network, self.noise, self._places(steps, arrangement), drawn)
+        places = self._places(steps, arrangement)
+        stand_ins = self.noise if whole else {n: self.noise[n] for n in places if n in self.noise}
+        return hand_out(self.port.network, stand_ins, places, drawn)
+
+    @cached_property
+    def _noisy(self) -> dict[str, list[Step]]:
+        """By Lasagne layer, the steps in which it draws, or a net inside it does."""
+        noisy: dict[str, list[Step]] = defaultdict(list)
+        for step in self._plan().steps:
+            if isinstance(step.operation, Noise | NetLoop):
+                noisy[step.layer].append(step)
+        return dict(noisy)
+
+    @cached_property
+    def _owners(self) -> dict[int, list[str]]:
+        """By symbolic tensor, the Lasagne layers that it is the value of."""
+        owners: dict[int, list[str]] = {id(x): [] for x in self.model.inputs}
+        for name, (tensor, _) in self.shown.items():
+            owners.setdefault(id(tensor), []).append(name)
+        return owners
 
     def _plan(self) -> Plan:
         """Return the net's plan, arranged as the model is or may be."""
@@ -200,25 +242,15 @@ class Session:
             places[name] = (step, layouts[arrangement:] + layouts[:arrangement])
         return places
 
-    def _refuse(self, own: Sequence[str], mismatch: str | None) -> None:
-        """Raise if what the copy computed says nothing: it drew otherwise than the net."""
-        if own:
-            raise ComparisonError(
-                f"{', '.join(own)} drew random numbers that no original can have drawn: only "
-                "Keras' Dropout, SpatialDropout and GaussianNoise and lasport's own layers can be "
-                "given what a net drew, and only in training mode"
-            )
-        problems = [mismatch, *(layer.problem for layer in self.noise.values())]
-        found = [problem for problem in problems if problem is not None]
-        if found:
-            raise ComparisonError("; ".join(found))
-
-    def _lasagne_layers(self, values: Mapping[str, Array]) -> dict[str, Array]:
+    def _lasagne_layers(
+        self, values: Mapping[str, keras.KerasTensor]
+    ) -> dict[str, tuple[keras.KerasTensor, Layout]]:
+        """Return what is the value of each Lasagne layer, and how it is held."""
         if self.port.calls is None:
             return {}
         results, layers = self.port.calls.results, self.port.calls.plan.layers
         return {
-            name: value.layout.to_lasagne(values[results[value.id]])
+            name: (values[results[value.id]], value.layout)
             for name, value in layers.items()
             if results[value.id] in values
         }

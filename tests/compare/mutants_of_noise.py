@@ -70,7 +70,7 @@ NOISE = {
     ),
     "noise of no strength": Mutant(
         Y,
-        "the model in rrelu (RandomizedRectifier), channels (Dropout), shaken (WideGaussianNoise)",
+        "the net draws noise in jitter (GaussianNoiseLayer), the model in no layer",
         arguments("jitter", stddev=0.0),
     ),
     "noise missing": foreign(

@@ -282,7 +282,7 @@ def test_samples_are_used_in_training_mode_only_and_once(dtype):
     masks = {net.layers[k].name: drawn for k, drawn in record.masks.items()}
     for training, mode in ((True, "training"), (False, "inference"), (True, "training")):
         found = session.run(record.inputs, training=training, masks=masks if training else {})
-        np.testing.assert_allclose(found.outputs[0], record.outputs(mode)[0], rtol=1e-14)
+        np.testing.assert_allclose(found[0], record.outputs(mode)[0], rtol=1e-14)
     other = {**masks, "noise": [-1 * masks["noise"][0]]}
     (changed,) = session.run(record.inputs, training=True, masks=other).outputs
     assert (changed != found.outputs[0]).all()

@@ -117,10 +117,11 @@ def test_a_session_gives_every_layer_in_lasagnes_order_of_axes(port):
     for data_format in FORMATS:
         model = to_keras(case.network, data_format=data_format)
         session = port(model, case.network).start("float64")
-        activity = session.run(case.record.inputs, training=False, masks={})
+        walk = session.walk(case.record.inputs, training=False)
         for one, recorded in zip(case.network.layers, case.record.layers("inference"), strict=True):
-            assert_close(activity.layers[one.name], recorded)
-        assert_close(activity.outputs[0], case.record.outputs("inference")[0])
+            assert_close(walk.value(one.name), recorded)
+        (output,) = walk.outputs()
+        assert_close(output, case.record.outputs("inference")[0])
 
 
 def test_training_moves_the_averages_of_the_session_alone(port):
