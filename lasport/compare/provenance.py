@@ -11,7 +11,8 @@ from datetime import datetime, timezone
 import numpy as np
 
 from lasport.compare.port import Port
-from lasport.oracles.record import NO_THEANO, Record
+from lasport.oracles.oracle import Oracle
+from lasport.oracles.record import NO_THEANO
 from lasport.spec import Array, Network
 from lasport.version import __version__
 
@@ -54,7 +55,7 @@ class Provenance:
     weights_sha256: str = ""
 
     @classmethod
-    def of(cls, network: Network, port: Port, record: Record, command: str) -> Provenance:
+    def of(cls, network: Network, port: Port, record: Oracle, command: str) -> Provenance:
         """Describe a comparison that is being made."""
         meta = record.meta
         ours = {

@@ -13,7 +13,7 @@ from lasport.atomic import replacing
 from lasport.compare.evidence import RunningStatistic, WorstLayer
 from lasport.compare.metrics import Agreement, Difference, Rounding
 from lasport.compare.provenance import Provenance
-from lasport.compare.wording import class_remarks, median_text
+from lasport.compare.wording import class_remarks, median_text, walk_remarks
 
 __all__ = ["SCHEMA", "Comparison", "Drift", "Group", "Report", "finite"]
 
@@ -212,6 +212,21 @@ class Report:
         return next(iter(self.failures), None)
 
     @property
+    def alone_wrong(self) -> tuple[str, ...]:
+        """The layers that differ when they are fed the original's own values: the wrong ones."""
+        return self._wrong("single")
+
+    @property
+    def inheriting(self) -> tuple[str, ...]:
+        """The layers that differ only because something before them does."""
+        wrong = self.alone_wrong
+        return tuple(name for name in self._wrong("layers") if name not in wrong)
+
+    def _wrong(self, walk: str) -> tuple[str, ...]:
+        places = [f"{mode}/{walk}" for mode in ("inference", "training")]
+        return tuple(dict.fromkeys(one.layer for one in self.failures if one.place in places))
+
+    @property
     def verdict(self) -> str:
         """Equal, DIFFERENT, or NOT ALL COMPARED where nothing that was compared differs."""
         return "equal" if self.ok else "DIFFERENT" if self.failures else "NOT ALL COMPARED"
@@ -231,6 +246,7 @@ class Report:
         said.extend(f"not compared: {problem}" for problem in self.problems)
         if self.first_divergence is not None:
             said.append(f"first divergence: {self.first_divergence}")
+        said.extend(walk_remarks(self))
         said.extend(f"note: {note}" for note in self.notes)
         most = max((drift.passes for drift in self.drifts), default=0)
         said.extend(f"further training: {d}" for d in self.drifts if d.passes == most)
@@ -271,6 +287,7 @@ class Report:
             "first_divergence": None
             if self.first_divergence is None
             else self.first_divergence.subject,
+            "alone_wrong": list(self.alone_wrong),
             "problems": list(self.problems),
             "comparisons": [asdict(comparison) for comparison in self.comparisons],
             "drifts": [asdict(drift) for drift in self.drifts],

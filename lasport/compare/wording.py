@@ -18,6 +18,7 @@ __all__ = [
     "gaps",
     "meaning",
     "median_text",
+    "walk_remarks",
 ]
 
 # What the subjects are, by what stands behind the mode.
@@ -105,6 +106,17 @@ def class_remarks(report: Report) -> Iterator[str]:
                 f"{one.subject} [{one.dtype}]: the same class in {each.same} of {each.rows} rows, "
                 f"a tie that rounding decides in {each.ties}, another class in {each.others}"
             )
+
+
+def walk_remarks(report: Report) -> Iterator[str]:
+    """Yield which layers are wrong by themselves, and how many inherit an error."""
+    count = len(report.inheriting)
+    inherit = f"{count} layer{'s' * (count != 1)} only inherit{'s' * (count == 1)} an error"
+    if report.alone_wrong:
+        more = f"; {inherit}" if count else ""
+        yield f"wrong when run alone: {', '.join(report.alone_wrong)}{more}"
+    elif count and any("/single/" in one.subject for one in report.comparisons):
+        yield f"no layer is wrong when run alone; {inherit}"
 
 
 def meaning(place: str) -> str:

@@ -10,6 +10,7 @@ from tests.compare.mutants import MUTANTS
 
 NETS = sorted({mutant.net for mutant in MUTANTS.values()})
 SEEDS = (1, 2, 3, 4, 5)
+LAYERS = ("inference/layers", "training/layers")
 
 
 @pytest.mark.thinned(4)
@@ -30,6 +31,9 @@ def test_a_mutant_is_caught_at_its_mistake(name, build_port, net_and_record, rec
         assert any(mutant.at in problem for problem in report.problems), report.problems
     else:
         assert first.subject == mutant.at
+        # Run alone, the layer with the mistake is the only wrong one.
+        wrong = (first.layer,) if first.place in LAYERS else ()
+        assert report.alone_wrong == wrong
 
 
 @pytest.mark.thinned(3)
