@@ -21,7 +21,8 @@ class Mutant:
     """A mistake, and the subject (or a part of the problem) that must be reported first.
 
     ``at`` names the layer with the mistake wherever the model still shows
-    lasport's layers, and otherwise an output.
+    lasport's layers, and otherwise an output. ``also`` are the layers that
+    have the mistake too, because they share it.
     """
 
     net: str
@@ -30,6 +31,7 @@ class Mutant:
     profile: str = "stock"
     outputs_only: bool = False
     remake: Callable[[Any], Any] | None = None
+    also: tuple[str, ...] = ()
 
 
 def foreign(net: str, at: str, edit: Edit = unchanged, **options: Any) -> Mutant:

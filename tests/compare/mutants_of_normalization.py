@@ -120,7 +120,9 @@ NORMALIZATION = {
     "channels of one parameter permuted": Mutant(
         D, f"{INFER}/conv2_bn", weights("conv2_bn", beta=lambda b: b[::-1])
     ),
-    "behind the rectifier": Mutant(D, f"{INFER}/conv1_bn", rectified_before),
+    "behind the rectifier": Mutant(
+        D, f"{INFER}/conv1_bn", rectified_before, also=("conv1_bn_nonlin", "conv2")
+    ),
     "own layer: alpha for 1 - alpha": exact(
         D, f"{AFTER}/conv1_bn.mean", arguments("conv1_bn", alpha=0.9)
     ),

@@ -68,12 +68,16 @@ SHARING = {
     "gates copied": foreign(GATES, TRAINED, copied_and_renamed),
     "copies that have lasport's names": Mutant(BIASES, "has no layers for", copied),
     "the shared matrix nudged": Mutant(
-        BIASES, f"{INFER}/first", weights("first_W", value=lambda w: w + 1e-6)
+        BIASES,
+        f"{INFER}/first",
+        weights("first_W", value=lambda w: w + 1e-6),
+        also=("second", "third"),
     ),
     "a shared bias reversed": Mutant(
         BIASES,
         f"{INFER}/second",
         weights("second_b", value=lambda b: b[::-1]),
+        also=("bias",),
     ),
     "transposed and reversed": Mutant(
         TIED,
@@ -92,6 +96,9 @@ SHARING = {
         formula("layer_0_kernel", "transpose", [1, 0], VARIABLE),
     ),
     "gamma of two branches nudged": Mutant(
-        NORM, f"{INFER}/left_norm", weights("left_norm_gamma", value=lambda w: w * (1 + 1e-6))
+        NORM,
+        f"{INFER}/left_norm",
+        weights("left_norm_gamma", value=lambda w: w * (1 + 1e-6)),
+        also=("right_norm",),
     ),
 }

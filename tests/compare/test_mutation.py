@@ -31,8 +31,8 @@ def test_a_mutant_is_caught_at_its_mistake(name, build_port, net_and_record, rec
         assert any(mutant.at in problem for problem in report.problems), report.problems
     else:
         assert first.subject == mutant.at
-        # Run alone, the layer with the mistake is the only wrong one.
-        wrong = (first.layer,) if first.place in LAYERS else ()
+        # Run alone, only the layers with the mistake are wrong.
+        wrong = (first.layer, *mutant.also) if first.place in LAYERS else ()
         assert report.alone_wrong == wrong
 
 
