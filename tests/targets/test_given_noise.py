@@ -284,7 +284,7 @@ def test_samples_are_used_in_training_mode_only_and_once(dtype):
         found = session.run(record.inputs, training=training, masks=masks if training else {})
         np.testing.assert_allclose(found[0], record.outputs(mode)[0], rtol=1e-14)
     other = {**masks, "noise": [-1 * masks["noise"][0]]}
-    (changed,) = session.run(record.inputs, training=True, masks=other).outputs
+    (changed,) = session.run(record.inputs, training=True, masks=other)
     assert (changed != found.outputs[0]).all()
 
 
