@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from lasport.compare.diagnosis.result import Diagnosis
     from lasport.compare.report import Report
+    from lasport.oracles.oracle import Oracle
     from lasport.oracles.record import Mode, Record
     from lasport.passes import DataFormat
     from lasport.readers.binding import BatchNormStatistic
@@ -449,7 +450,8 @@ def verify(
         If Theano or Lasagne is not installed where the oracle needs it.
     """
     from lasport.compare.verify import verify_port
-    from lasport.oracles.consult import consult
+    from lasport.oracles.consult import NUMPY, consult
+    from lasport.oracles.oracle import ReferenceOracle
 
     given = repr(oracle) if isinstance(oracle, str) else "record"
     command = (
@@ -463,16 +465,16 @@ def verify(
     from lasport.targets.keras_port import KerasPort
 
     port = KerasPort(model, net, data_format)
-    truth, description = consult(
-        net,
-        oracle,
-        seed=seed,
-        passes=max(passes, default=0),
-        timeout=timeout,
-        progress=progress,
-    )
-    if on_record is not None:
-        on_record(truth)
+    most = max(passes, default=0)
+    truth: Oracle
+    if oracle == "reference" and on_record is None and timeout is None:
+        truth, description = ReferenceOracle(net, seed=seed, passes=most), NUMPY
+    else:
+        truth, description = consult(
+            net, oracle, seed=seed, passes=most, timeout=timeout, progress=progress
+        )
+        if on_record is not None:
+            on_record(truth)
     report = verify_port(
         net,
         port,

@@ -55,6 +55,8 @@ NEED_A_FRAMEWORK = {
     "lasport.targets.keras_session": "runs copies of keras models for the comparison",
     "lasport.targets.tf1_graph": "builds graphs of tf.compat.v1",
     "lasport.targets.tf1_layer": "runs keras layers in graphs of tf.compat.v1",
+    "lasport.targets.keras_tape": "makes the calls of keras layers one by one",
+    "lasport.targets.keras_walk": "walks through copies of keras models",
 }
 
 # A build script and its parameters, written where the process runs.

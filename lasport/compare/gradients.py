@@ -15,6 +15,7 @@ from lasport.compare.port import Gradients, Port, Session
 from lasport.compare.recorded_gradients import RecordedGradients
 from lasport.compare.reference_slopes import ReferenceSlopes, clipping_layers
 from lasport.compare.report import Comparison
+from lasport.oracles.oracle import Oracle
 from lasport.oracles.record import MODES, Mode, Record
 from lasport.spec import Array, Network
 
@@ -32,8 +33,12 @@ class GradientStage:
 
     Attributes
     ----------
-    network, port, record
-        The original, the model to judge, and what the original computed.
+    network, port
+        The original, and the model to judge.
+    session : callable
+        Returns a copy of the model in a float type, as if nothing had run on it yet.
+    record : Oracle
+        What the original computed.
     params : sequence of ndarray or None
         What the port has in place of the network's parameters, which are the
         record's; then the record's gradients are not of this very port.
@@ -47,7 +52,8 @@ class GradientStage:
 
     network: Network
     port: Port
-    record: Record
+    session: Callable[[str], Session]
+    record: Oracle
     params: Sequence[Array] | None
     by_layer: bool
     arrangement: int
@@ -77,13 +83,14 @@ class GradientStage:
                 f"{', '.join(clipping)}: gradients are clipped or truncated, which only Theano's "
                 "own show; those of what is before were not compared in float64"
             )
-        sessions = {dtype: self.port.start(dtype) for dtype in self._dtypes}
+        sessions = {dtype: self.session(dtype) for dtype in self._dtypes}
         for mode in [mode for mode in MODES if mode in modes]:
             raw = {d: self._differentiate(each, mode) for d, each in sessions.items()}
             self._compare_training(mode, raw["float64"])
             own = {dtype: self._found(each) for dtype, each in raw.items()}
-            if self._recorded is not None:
-                self._compare_with_record(mode, own, sessions["float64"])
+            if self._recorded is not None and isinstance(self.record, Record):
+                recorded = RecordedGradients(self.network, self.record, mode)
+                self._compare_with_record(recorded, own, sessions["float64"])
             if self._recorded != "float64":
                 self._compare_with_slopes(mode, own)
 
@@ -103,9 +110,10 @@ class GradientStage:
                     Comparison(subject, layer.name, "float64", ok=False, problem=problem)
                 )
 
-    def _compare_with_record(self, mode: Mode, own: ByDtype, session: Session) -> None:
-        recorded = RecordedGradients(self.network, self.record, mode)
-        judged = recorded.judge(own)
+    def _compare_with_record(
+        self, recorded: RecordedGradients, own: ByDtype, session: Session
+    ) -> None:
+        judged, mode = recorded.judge(own), recorded.mode
         wrong = [place for place, comparison in judged.items() if not comparison.ok]
 
         def right(other: ByDtype) -> bool:

@@ -128,17 +128,10 @@ class Original:
 
     def outputs_with(self, params: Mapping[str, Sequence[Array]]) -> Outputs:
         """Return the outputs in inference mode with other parameters, by float type."""
-        found = {}
-        for dtype in DTYPES:
-            forward = self._forward("inference", dtype, params[dtype])
-            layers = zip(self.network.layers, forward, strict=True)
-            values = {
-                layer.name: computed.value
-                for layer, computed in layers
-                if layer.name in self.network.outputs
-            }
-            found[dtype] = [values[name] for name in self.network.outputs]
-        return found["float64"], found["float32"]
+        truth, oracle = (
+            self._forward("inference", dtype, params[dtype]).outputs() for dtype in DTYPES
+        )
+        return truth, oracle
 
     def _forwards(self, mode: Mode) -> dict[str, Forward]:
         """Return the passes that are needed: in either float type, and with the net's own params.

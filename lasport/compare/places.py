@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from lasport.compare.port import Gradients
-from lasport.oracles.record import Record
+from lasport.oracles.oracle import Oracle
 from lasport.spec import Array, Network
 
 __all__ = ["Found", "Place", "found_at", "places_of"]
@@ -41,7 +41,7 @@ class Place:
 Found: TypeAlias = Mapping[Place, Array]
 
 
-def places_of(network: Network, record: Record) -> list[Place]:
+def places_of(network: Network, record: Oracle) -> list[Place]:
     """Return what Lasagne differentiates with respect to, in the order in which gradients arise.
 
     Trained parameters from the last layer's to the first's, then floating point inputs.

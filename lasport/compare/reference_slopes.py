@@ -11,8 +11,10 @@ from lasport.compare.places import Found, Place, places_of
 from lasport.compare.report import Comparison
 from lasport.compare.slopes import Slope, slope_at_0
 from lasport.layers.recurrence import RecurrenceAttributes
-from lasport.oracles.record import Mode, Record
-from lasport.oracles.reference import mask_inputs, run_reference
+from lasport.oracles.forward import Forward
+from lasport.oracles.oracle import Oracle
+from lasport.oracles.record import Mode
+from lasport.oracles.reference import mask_inputs
 from lasport.spec import Array, Network
 
 __all__ = ["ReferenceSlopes", "clipping_layers"]
@@ -39,7 +41,7 @@ class ReferenceSlopes:
     ----------
     network : Network
         The original.
-    record : Record
+    record : Oracle
         Whose inputs, masks and cotangents are used.
     mode : {"inference", "training"}
         Of the passes.
@@ -48,12 +50,10 @@ class ReferenceSlopes:
     """
 
     def __init__(
-        self, network: Network, record: Record, mode: Mode, params: Sequence[Array] | None
+        self, network: Network, record: Oracle, mode: Mode, params: Sequence[Array] | None
     ) -> None:
         self.network, self.record, self.mode = network, record, mode
         self.params = network.param_values() if params is None else list(params)
-        index = {layer.name: k for k, layer in enumerate(network.layers)}
-        self._outputs = [index[name] for name in network.outputs]
         self._masks = mask_inputs(network)
         self._known: dict[tuple[Place, ...], list[Slope]] = {}
 
@@ -153,18 +153,19 @@ class ReferenceSlopes:
 
     def _slope(self, direction: Mapping[Place, Array]) -> Slope:
         def value(step: float) -> tuple[float, float]:
-            inputs, params = self.record.inputs, list(self.params)
+            inputs, params = list(self.record.inputs), list(self.params)
             for place, along in direction.items():
                 moved = inputs if place.is_input else params
                 moved[place.index] = self._start(place) + step * along
-            forward = run_reference(
+            masks, seed = self.record.draws()
+            outputs = Forward(
                 self.network,
                 inputs,
                 training=self.mode == "training",
                 params=params,
-                masks=self.record.masks,
-            )
-            outputs = [forward.layers[k] for k in self._outputs]
+                masks=masks,
+                seed=seed,
+            ).outputs()
             terms = [c * y for c, y in zip(self.record.cotangents, outputs, strict=True)]
             return sum(float(t.sum()) for t in terms), sum(float(np.abs(t).sum()) for t in terms)
 

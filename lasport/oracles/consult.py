@@ -9,7 +9,9 @@ from lasport.errors import UsageError
 from lasport.oracles.record import Record, read_record
 from lasport.spec import Network
 
-__all__ = ["consult"]
+__all__ = ["NUMPY", "consult"]
+
+NUMPY = "the numpy reference"
 
 
 def consult(
@@ -56,7 +58,7 @@ def consult(
     if oracle == "reference":
         from lasport.oracles.reference import reference_record
 
-        return reference_record(net, seed=seed, passes=passes), "the numpy reference"
+        return reference_record(net, seed=seed, passes=passes), NUMPY
     if oracle == "theano":
         from lasport.oracles.theano_live import theano_record
 

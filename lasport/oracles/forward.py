@@ -148,6 +148,14 @@ class Forward:
             self.held.through(layer)
             runs.through(layer)
 
+    def outputs(self) -> list[Array]:
+        """Compute all layers, and return the values of the net's outputs."""
+        values: dict[str, Array] = {}
+        for computed in self:
+            if computed.run.layer.name in self.network.outputs:
+                values[computed.run.layer.name] = computed.value
+        return [values[name] for name in self.network.outputs]
+
     def params_after(self) -> list[Array]:
         """Return the parameters after the layers so far, in ``get_all_params`` order."""
         after = {**self._current, **self._updates}

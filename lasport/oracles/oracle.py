@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import operator
+from functools import cached_property
 from typing import Protocol
 
-from lasport.oracles.record import Draws, Mode, RecordMeta
+import numpy as np
+
+from lasport.oracles.forward import Forward
+from lasport.oracles.record import Draws, Masks, Mode, RecordMeta
 from lasport.oracles.reference import draw_inputs, reference_meta
 from lasport.spec import Array, Network
 
@@ -28,6 +32,16 @@ class Oracle(Protocol):
     @property
     def inputs(self) -> list[Array]:
         """What the input layers are fed."""
+        ...
+
+    @property
+    def masks(self) -> Masks:
+        """What stochastic layers draw in the training pass on `inputs`, all at once."""
+        ...
+
+    @property
+    def cotangents(self) -> list[Array]:
+        """Weights of the outputs in the scalar that gradients belong to."""
         ...
 
     def layer(self, mode: Mode, index: int) -> Array | None:
@@ -64,9 +78,24 @@ class ReferenceOracle:
     by_lasagne = False
 
     def __init__(self, network: Network, *, seed: int = 0, passes: int = 5) -> None:
+        self._network = network
         self._seed, passes = operator.index(seed), operator.index(passes)
         self.inputs, *self._batches = draw_inputs(network, self._seed, passes)
         self.meta = reference_meta(network, self._seed, passes, "float64")
+
+    @cached_property
+    def masks(self) -> Masks:
+        """What stochastic layers draw in the training pass on `inputs`, all at once."""
+        forward = Forward(self._network, self.inputs, training=True, seed=self._seed)
+        drawn = {index: computed.run.drawn for index, computed in enumerate(forward)}
+        return {index: samples for index, samples in drawn.items() if samples}
+
+    @cached_property
+    def cotangents(self) -> list[Array]:
+        """Weights of the outputs in the scalar that gradients belong to."""
+        outputs = Forward(self._network, self.inputs, training=False, seed=self._seed).outputs()
+        rng = np.random.RandomState(self._seed)
+        return [rng.standard_normal(value.shape) for value in outputs]
 
     def layer(self, mode: Mode, index: int) -> None:
         """Return None: the reference has to compute it."""

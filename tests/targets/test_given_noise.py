@@ -285,7 +285,7 @@ def test_samples_are_used_in_training_mode_only_and_once(dtype):
         np.testing.assert_allclose(found[0], record.outputs(mode)[0], rtol=1e-14)
     other = {**masks, "noise": [-1 * masks["noise"][0]]}
     (changed,) = session.run(record.inputs, training=True, masks=other)
-    assert (changed != found.outputs[0]).all()
+    assert (changed != found[0]).all()
 
 
 def test_verifying_moves_no_generator_of_the_model():
