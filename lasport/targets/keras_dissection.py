@@ -106,10 +106,12 @@ class Dissection:
             for name, x in zip(noisy, taken, strict=True):
                 layer = self.copy.noise[name]
                 layer.turns = [[_sample(layer, x.shape)]]
-        before = noise_states(self.copy.model)
+        before = noise_states(self.copy.model.layers)
         found = self._run(feeds, tuple(fetch), training=training)
         own = [
-            name for name, state in noise_states(self.copy.model).items() if state != before[name]
+            name
+            for name, state in noise_states(self.copy.model.layers).items()
+            if state != before[name]
         ]
         if own:
             raise ComparisonError(f"{', '.join(own)} drew random numbers that nobody can repeat")
