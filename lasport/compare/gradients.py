@@ -145,8 +145,8 @@ class GradientStage:
 
         if found is None:
             self.notes.append(
-                f"in {mode} mode gradients were not compared: the reference is not smooth enough "
-                "here to have slopes (kinks, ties, or single precision)"
+                f"in {mode} mode gradients were not compared: the slopes of the reference are not "
+                "known well enough here (kinks, ties, single precision, or next to none)"
             )
         elif found.ok or not self._is_like("exact", mode, own, but="stock", right=right):
             self.comparisons.append(found)

@@ -20,6 +20,8 @@ from lasport.spec import Array, Network
 __all__ = ["ReferenceSlopes", "clipping_layers"]
 
 DIRECTIONS = 2
+# Nets of more parameters are asked in one direction: a pass of theirs takes long.
+LARGE = 1_000_000
 # Of the largest slope: known no better than so, it is no evidence.
 UNKNOWN = 1e-5
 
@@ -55,6 +57,8 @@ class ReferenceSlopes:
         self.network, self.record, self.mode = network, record, mode
         self.params = network.param_values() if params is None else list(params)
         self._masks = mask_inputs(network)
+        numbers = sum(value.size for value in self.params)
+        self._directions = DIRECTIONS if numbers <= LARGE else 1
         self._known: dict[tuple[Place, ...], list[Slope]] = {}
 
     def known(self, gradients: Found) -> list[Place]:
@@ -87,7 +91,7 @@ class ReferenceSlopes:
     def _compared(
         self, name: str, layer: str, places: Sequence[Place], gradients: Found
     ) -> Comparison | None:
-        directions = [self._direction(places, number) for number in range(DIRECTIONS)]
+        directions = [self._direction(places, number) for number in range(self._directions)]
         if tuple(places) not in self._known:
             self._known[tuple(places)] = [self._slope(direction) for direction in directions]
         slopes = self._known[tuple(places)]

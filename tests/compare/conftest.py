@@ -18,6 +18,7 @@ from lasport.spec import Network
 from lasport.targets.keras_calls import Calls, keras_calls
 from lasport.translate import translate
 from tests.compare.edits import Edit, unchanged
+from tests.compare.mutant import Mutant
 from tests.golden_records import load_case
 
 
@@ -45,24 +46,33 @@ def net_and_record() -> Callable[[str], tuple[Network, Record]]:
 
 @pytest.fixture(scope="session")
 def build_port() -> Callable[..., Any]:
-    """Return ``build(name, edit=unchanged, profile="stock")``, which makes a model of a net.
+    """Return the function that makes a model of a net."""
+    pytest.importorskip("keras")
+    return build
 
-    lasport does not remember how the model was built, as if it were loaded
-    from a file or somebody else had made it.
+
+def build(name: str, edit: Edit = unchanged, profile: str = "stock") -> Any:
+    """Make a model of a net.
+
+    lasport does not remember how it was built, as if it were loaded from a
+    file or somebody else had made it.
     """
     import keras
 
     from lasport.targets.keras_model import build_model
 
-    def build(name: str, edit: Edit = unchanged, profile: str = "stock") -> Any:
-        calls = calls_for(name, profile)
-        edited = tuple(edit(list(calls.calls)))
-        names = {call.name for call in edited}
-        results = {
-            value: result if result in names else f"my_{result}"
-            for value, result in calls.results.items()
-        }
-        model = build_model(replace(calls, calls=edited, results=results))
-        return keras.Model(model.inputs, model.outputs)
+    calls = calls_for(name, profile)
+    edited = tuple(edit(list(calls.calls)))
+    names = {call.name for call in edited}
+    results = {
+        value: result if result in names else f"my_{result}"
+        for value, result in calls.results.items()
+    }
+    model = build_model(replace(calls, calls=edited, results=results))
+    return keras.Model(model.inputs, model.outputs)
 
-    return build
+
+def build_mutant(mutant: Mutant) -> Any:
+    """Make a wrong model."""
+    model = build(mutant.net, mutant.edit, mutant.profile)
+    return model if mutant.remake is None else mutant.remake(model)

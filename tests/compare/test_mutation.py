@@ -7,6 +7,7 @@ import pytest
 from lasport import verify
 from tests.compare.edits import renamed, unchanged
 from tests.compare.mutants import MUTANTS
+from tests.compare.mutation_table import report_on
 
 NETS = sorted({mutant.net for mutant in MUTANTS.values()})
 SEEDS = (1, 2, 3, 4, 5)
@@ -15,15 +16,10 @@ LAYERS = ("inference/layers", "training/layers")
 
 @pytest.mark.thinned(4)
 @pytest.mark.parametrize("name", MUTANTS)
-def test_a_mutant_is_caught_at_its_mistake(name, build_port, net_and_record, record_property):
+def test_a_mutant_is_caught_at_its_mistake(name, record_property):
     mutant = MUTANTS[name]
     record_property("mutant", name.partition(":")[0])
-    net, record = net_and_record(mutant.net)
-    model = build_port(mutant.net, mutant.edit, mutant.profile)
-    if mutant.remake is not None:
-        model = mutant.remake(model)
-    passes = (1, record.meta["passes"])
-    report = verify(net, model, record, passes=passes, outputs_only=mutant.outputs_only)
+    report = report_on(mutant)
     record_property("caught", not report.ok)
     assert not report.ok
     first = report.first_divergence

@@ -52,6 +52,30 @@ def spatial(shape: tuple[int | None, ...]) -> Any:
 
 EQUAL = {
     "Dropout": (lambda: dropout(source((None, 5))), (None, 5), "Dropout", {"rate": 0.25}),
+    "Dropout of images": (
+        lambda: dropout(source(IMAGES)),
+        (None, 7, 5, 2),
+        "Dropout",
+        {"rate": 0.25},
+    ),
+    "Dropout of images, channels first": (
+        lambda: dropout(source(IMAGES)),
+        IMAGES,
+        "Dropout",
+        {"rate": 0.25},
+    ),
+    "Dropout with a noise shape, channels first": (
+        lambda: spatial(IMAGES),
+        IMAGES,
+        "Dropout",
+        {"rate": 0.25, "noise_shape": (None, 2, 1, 1)},
+    ),
+    "GaussianNoise of sequences": (
+        lambda: gaussian(source((None, 7, 5)), 0.3),
+        (None, 7, 5),
+        "GaussianNoise",
+        {"stddev": 0.3},
+    ),
     "SpatialDropout1D": (
         lambda: dropout(source((None, 7, 5)), shared_axes=(1,)),
         (None, 7, 5),
@@ -110,6 +134,8 @@ def test_ports_by_hand_are_equal(name):
         build_network(build()), port_of(shape, getattr(keras.layers, kind)(**options))
     )
     assert report.ok, report.to_text()
+    # On the way back what was dropped stays dropped.
+    assert any(one.subject == "training/slopes/all" for one in report.comparisons)
 
 
 # Net, the port's layer, what is said about it; inputs have 5 features.
