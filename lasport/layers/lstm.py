@@ -50,12 +50,13 @@ class LSTMAttributes(GatedAttributes):
     """Whether Lasagne did not know ``only_return_final`` yet, which came in November 2015."""
 
     def __post_init__(self) -> None:
-        if self.of_2015 and not self.peepholes:
-            # Until October of that year, Lasagne 0.1 included; the file does not tell.
+        if self.of_2015 and self.peepholes:
+            # The file does not tell on which side of that day it was saved.
             raise ValueError(
-                "attribute 'peepholes': without them, Lasagne versions of 2015 left out the "
-                "nonlinearity of the output gate; build the net again with Lasagne 0.2, with "
-                "outgate=Gate(nonlinearity=None) if it was trained so, and set its parameters"
+                "attribute 'peepholes': before 2015-10-02, Lasagne 0.1 included, the output gate's "
+                "peephole was added behind the gate's nonlinearity, which lasport does not do; if "
+                "it was saved after that day, set only_return_final = False on the layer, and "
+                "save the net again"
             )
 
 

@@ -152,12 +152,14 @@ def test_clipping_could_be_false():
 
 
 def test_without_only_return_final_all_steps_are_returned():
-    assert read(lstm(without=["only_return_final"])).output_shape == (None, 5, UNITS)
+    layer = read(lstm(peepholes=False, without=["only_return_final"]))
+    assert (layer.problem, layer.output_shape) == (None, (None, 5, UNITS))
 
 
-def test_instances_of_2015_without_peepholes_are_refused():
-    problem = read(lstm(peepholes=False, without=["only_return_final"])).problem
-    assert "left out the nonlinearity of the output gate" in problem
+def test_instances_of_2015_with_peepholes_are_refused():
+    # Lasagne 0.1 gives other values: (sigmoid(o) + c * W_cell_to_outgate) * tanh(c).
+    problem = read(lstm(without=["only_return_final"])).problem
+    assert "peephole was added behind the gate's nonlinearity" in problem
 
 
 # --- the reference

@@ -375,6 +375,21 @@ def test_defaults_are_those_of_the_version(script, version, size, trained):
     assert gru.params["hid_init"].trainable == trained
 
 
+@pytest.mark.parametrize("version", ("0.1", "2015-10-01"))
+def test_lstms_of_the_time_are_refused_with_peepholes(script, version):
+    source = """
+        from lasagne.init import Constant
+        from lasagne.layers import Gate, InputLayer, LSTMLayer
+        def build(peepholes=True):
+            gates = [Gate(*[Constant(0.5)] * 3) for _ in range(4)]
+            return LSTMLayer(InputLayer((None, 3, 2)), 4, *gates, peepholes=peepholes)
+    """
+    with pytest.raises(ScriptError, match=r"line 6: .*peephole was added behind the gate's"):
+        lasport.load(script(source), lasagne_version=version)
+    for options in ({"kwargs": {"peepholes": False}, "lasagne_version": version}, {}):
+        assert lasport.load(script(source), **options).layers[-1].output_shape == (None, 3, 4)
+
+
 def test_an_unknown_version_is_no_version(script):
     with pytest.raises(UsageError, match=r"'0\.3' is no version of Lasagne: 0\.1, 0\.2\.dev1, or"):
         lasport.load(script(GPU_OR_NOT), lasagne_version="0.3")

@@ -19,6 +19,8 @@ FORMER_DEFAULTS = (
     ("2015-08-13", ("MaxPool1DLayer", "MaxPool2DLayer", "Pool2DLayer"), "ignore_border", False),
     ("2015-11-12", ("GRULayer",), "learn_init", True),
 )
+# Until the day before, an LSTM's output gate had its peephole behind the nonlinearity.
+PEEPHOLE_INSIDE_SINCE = "2015-10-02"
 # What arguments were called in development versions before 0.1.
 FORMER_NAMES = {
     "border_mode": "pad",
@@ -67,6 +69,11 @@ class Choices:
     def day(self) -> str:
         """The day of the version."""
         return RELEASES.get(self.version, self.version)
+
+    @property
+    def peephole_inside(self) -> bool:
+        """Whether LSTMs compute what they do today."""
+        return self.day >= PEEPHOLE_INSIDE_SINCE
 
     def renamed(
         self, name: str, known: Collection[str], given: Mapping[str, object]

@@ -353,6 +353,9 @@ def _build_gated(layer: Layer, family: Family, arguments: Arguments, options: Ar
     _join_states(layer, arguments, options)
     if "nonlinearity" in arguments:  # a GRU has none
         arguments["nonlinearity"] = or_linear(arguments["nonlinearity"])
+    if arguments.get("peepholes", False) and not CHOICES.get().peephole_inside:
+        # By this the family knows those LSTMs.
+        arguments.pop("only_return_final")
     for gate, suffix in GATES[layer.kind.rpartition(".")[2]].items():
         given: Gate = arguments.pop(gate)
         arguments[f"nonlinearity_{suffix}"] = or_linear(given.nonlinearity)
