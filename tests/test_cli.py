@@ -610,7 +610,8 @@ def test_reader_that_leaves_early_is_no_error(net, tmp_path):
 PRINT_MUCH = """
 import sys
 from lasport import cli
+from lasport.cli import commands
 
-cli.outline = lambda calls: ["x" * 2**20]
+commands.outline = lambda calls: ["x" * 2**20]
 sys.exit(cli.main(["inspect", sys.argv[1]]))
 """
