@@ -10,6 +10,7 @@ import numpy as np
 from lasport.compare.averages import DTYPES
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.oracles.forward import Computed, Forward, Held, cast
+from lasport.oracles.narrow import NARROW
 from lasport.oracles.oracle import Oracle
 from lasport.oracles.record import MODES, Mode
 from lasport.spec import Array, Layer, Network
@@ -133,6 +134,21 @@ class Original:
         )
         return truth, oracle
 
+    def narrow_outputs(self, dtype: str) -> list[Array]:
+        """Return the outputs in inference mode, as half precision stores what it computes.
+
+        ``dtype`` is one of :data:`lasport.oracles.narrow.NARROW`.
+        """
+        forward = Forward(
+            self.network,
+            self.oracle.inputs,
+            training=False,
+            dtype=np.float32,
+            params=self.params,
+            narrow=NARROW[dtype],
+        )
+        return forward.outputs()
+
     def _forwards(self, mode: Mode) -> dict[str, Forward]:
         """Return the passes that are needed: in either float type, and with the net's own params.
 
@@ -183,6 +199,8 @@ class Original:
         self._sizes[layer.name] = size
         if isinstance(layer.attributes, BatchNormAttributes) and mode == "training":
             size = layer.params["mean"].value.size
-        own = max([1, *(self._sizes[name] // max(size, 1) for name in layer.incoming)])
+        product = any(name.startswith("W") for name in layer.params)
+        sizes = [] if product else [self._sizes[name] for name in layer.incoming]
+        own = max([1, *(each // max(size, 1) for each in sizes)])
         terms[layer.name] = max([own, *(terms[name] for name in layer.incoming)])
         return own

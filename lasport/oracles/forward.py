@@ -13,6 +13,7 @@ from numpy.typing import DTypeLike
 
 from lasport.errors import ComparisonError
 from lasport.oracles.layer_run import LayerRun
+from lasport.oracles.narrow import Narrow, round_params
 from lasport.oracles.record import Masks
 from lasport.registry import require_family
 from lasport.spec import Array, Layer, Network
@@ -88,6 +89,9 @@ class Forward:
         All of its layers must be translatable.
     inputs, training, dtype, params, masks, seed
         As for :func:`lasport.oracles.reference.run_reference`.
+    narrow : callable, optional
+        Rounds inputs, parameters and what goes from layer to layer; see
+        :mod:`lasport.oracles.narrow`.
 
     Attributes
     ----------
@@ -110,11 +114,13 @@ class Forward:
         params: Sequence[Array] | None = None,
         masks: Masks | None = None,
         seed: int = 0,
+        narrow: Narrow | None = None,
     ) -> None:
         _check_inputs(network, inputs)
         self.network = network
         self.held: Held[Array] = Held(network)
         self._fed = dict(zip(network.inputs, inputs, strict=True))
+        self._narrow = narrow
         self._training, self._dtype, self._masks, self._seed = training, dtype, masks, seed
         self._owned = [param for _, param in network.owned_params()]
         values = [param.value for param in self._owned] if params is None else params
@@ -167,9 +173,13 @@ class Forward:
         for name, param in layer.params.items():
             values = {id(v): cast(self._current[id(v)], self._dtype) for v in param.variables}
             found[name] = param.current(values)
-        return found
+        return found if self._narrow is None else round_params(self._narrow, layer, found)
 
     def _compute(self, run: LayerRun, inputs: Sequence[Array]) -> Array:
+        value = self._exactly(run, inputs)
+        return value if self._narrow is None else self._narrow(value)
+
+    def _exactly(self, run: LayerRun, inputs: Sequence[Array]) -> Array:
         layer, params = run.layer, self._params(run.layer)
         family = require_family(layer)
         if not family.has_reference:
