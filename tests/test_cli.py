@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -268,6 +269,9 @@ def test_json_holds_what_was_asked_for(net, tmp_path):
     assert {subject.partition("/")[0] for subject in found} == {"training"}
     passes = {s.split("/")[2] for s in found if s.startswith("training/params/")}
     assert passes == {"2", "3"}
+    command = shlex.split(report["provenance"]["command"])
+    assert command[:5] == ["lasport", "verify", str(net), "--modes", "training"]
+    assert report["provenance"]["seed"] == 17
 
 
 def test_html_is_written_beside_json(net, tmp_path, capsys):
