@@ -66,6 +66,8 @@ MOVES = (
 )
 # What stands behind the mode in the subjects of outputs that one pass computes from the inputs.
 PLACES = ("layers", "outputs", "model", "shorter-layers", "shorter-outputs")
+# The same of what is compared in both float types with one oracle.
+IN_BOTH = ("layers", "outputs", "outputs-after", "params", "single")
 
 
 def tightened(network: Network, comparisons: Sequence[Comparison]) -> list[Comparison]:
@@ -86,7 +88,8 @@ def tightened(network: Network, comparisons: Sequence[Comparison]) -> list[Compa
     for one in comparisons:
         mode, place = one.subject.split("/")[:2]
         count = counts[mode].get(one.layer) if place in PLACES else None
-        derived = _derived(one.dtype, count, rounded.get(one.subject))
+        rounding = rounded.get(one.subject) if place in IN_BOTH else None
+        derived = _derived(one.dtype, count, rounding)
         found.append(_held_against(one, derived))
     return found
 

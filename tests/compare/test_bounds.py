@@ -92,3 +92,11 @@ def test_what_failed_stays_failed():
     missing = comparison("float64", 0.0, ok=False, difference=None, problem="missing")
     wrong = comparison("float64", 0.0, ok=False)
     assert [ok for _, ok in bounds(missing, wrong)] == [False, False]
+
+
+def test_gradients_are_not_bounded_by_other_gradients():
+    # In float32 they are held against recorded ones, in float64 against slopes.
+    subject = "inference/grads/bn.gamma"
+    rounded = comparison("float32", 0.5, subject=subject, rounding=Rounding(1e-7, 1e-7, 6e-8, 1))
+    slope = comparison("float64", 1e-11, subject=subject)
+    assert bounds(rounded, slope) == [(8, True), (1e-10, True)]
