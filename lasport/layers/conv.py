@@ -134,16 +134,17 @@ def reference(
     kernel = np.flip(params["W"], flipped_axes(a))
     x = np.pad(x, ((0, 0), (0, 0), *widths(a.pad, a.filter_size)))
     windows = strided_windows(x, a.filter_size, a.stride)
-    filter_axes = tuple(range(x.ndim, windows.ndim))
-    parts = [
-        np.tensordot(group, weights, axes=((1, *filter_axes), tuple(range(1, kernel.ndim))))
-        for group, weights in zip(
-            np.split(windows, a.num_groups, axis=1),
-            np.split(kernel, a.num_groups, axis=0),
-            strict=True,
-        )
-    ]
-    return finish(a, params, np.moveaxis(np.concatenate(parts, axis=-1), -1, 1))
+    places, groups = windows.shape[2 : x.ndim], a.num_groups
+    # (batch, channels, *size, *places), so that each example's windows are columns of a matrix.
+    columns = np.moveaxis(
+        windows, range(2, x.ndim), range(windows.ndim - len(places), windows.ndim)
+    )
+    rows = kernel.reshape(groups, a.num_filters // groups, -1)
+    y = np.empty((len(x), a.num_filters, *places), np.result_type(x, kernel))
+    for example, result in zip(columns, y, strict=True):
+        matrices = example.reshape(groups, rows.shape[2], -1)
+        np.matmul(rows, matrices, out=result.reshape(groups, rows.shape[1], -1))
+    return finish(a, params, y)
 
 
 def flipped_axes(a: ConvAttributes) -> tuple[int, ...]:

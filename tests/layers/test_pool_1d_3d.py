@@ -72,7 +72,7 @@ def test_stock_layers_over_three_axes_can_be_judged_in_float64(name):
     stock = (keras.layers.MaxPooling3D, keras.layers.AveragePooling3D)
     assert any(isinstance(layer, stock) for layer in model.layers)
     session = KerasPort(model, case.network).start("float64")
-    (found,) = session.run(case.record.inputs, training=False, masks={}).outputs
+    (found,) = session.run(case.record.inputs, training=False, masks={})
     (expected,) = case.record.outputs("inference")
     np.testing.assert_allclose(found, expected, rtol=1e-14)
 

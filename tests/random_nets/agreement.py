@@ -35,14 +35,15 @@ def assert_port_agrees(net: Network, profile: Profile, data_format: DataFormat, 
     for training in (False, True):
         forward = run_reference(net, inputs, training=training, seed=seed)
         expected = dict(zip(names, forward.layers, strict=True))
-        masks = {names[index]: drawn for index, drawn in forward.masks.items()}
-        found = session.run(inputs, training=training, masks=masks)
+        walk = session.walk(inputs, training=training)
         mode = "training" if training else "inference"
-        for layer in net.layers:
+        for index, layer in enumerate(net.layers):
+            walk.give(layer.name, forward.masks.get(index, ()))
+            value = walk.value(layer.name)
             if layer.incoming:
-                value = found.layers[layer.name]
+                assert value is not None
                 compare(net, f"{mode}, {layer.name}", value, expected[layer.name])
-        for name, value in zip(net.outputs, found.outputs, strict=True):
+        for name, value in zip(net.outputs, walk.outputs(), strict=True):
             compare(net, f"{mode}, output {name}", value, expected[name])
         if not training:
             for name, value in zip(net.outputs, port.run(inputs), strict=True):
