@@ -11,7 +11,7 @@ from lasport.inert import Global, Instance
 from lasport.readers.binding import BatchNormStatistic, bind_file
 from lasport.readers.constructions import BUILTINS, construct
 from lasport.readers.files import read_content
-from lasport.readers.layer_graph import all_layers, find_layers, in_key_order
+from lasport.readers.layer_graph import all_layers, find_layers, in_key_order, is_layer
 from lasport.readers.network import build_network
 from lasport.spec import Network
 
@@ -21,8 +21,10 @@ PARAMETERS = "holds parameters; give the file of the net, and this one as its pa
 
 # Attributes by which nolearn, and scikit-learn around it, lead to the layers.
 LAYERS = "layers_"
+OUTPUT = "_output_layer"
 BEST = "best_estimator_"
 NOLEARN = "nolearn.lasagne."
+OF_NOLEARN = {"batch_iterator_train", "batch_iterator_test", "layers", "train_history_"}
 
 
 def load_network(
@@ -115,8 +117,14 @@ def _nolearn_nets(root: object) -> Iterator[Instance]:
     for entry in root if isinstance(root, (list, tuple)) else [root]:
         if isinstance(entry, Instance):
             best = entry.get(BEST, entry)
-            if isinstance(best, Instance) and (best.path or "").startswith(NOLEARN):
+            if isinstance(best, Instance) and _is_nolearn(best):
                 yield best
+
+
+def _is_nolearn(net: Instance) -> bool:
+    """Tell whether an object is a nolearn net, or one of a class that derives from it."""
+    own = isinstance(net.state, dict) and net.state.keys() >= OF_NOLEARN
+    return own or (net.path or "").startswith(NOLEARN)
 
 
 def _named_layers(net: Instance) -> dict[object, object]:
@@ -126,4 +134,20 @@ def _named_layers(net: Instance) -> dict[object, object]:
         pairs = layers.args[0] if layers.args else layers.items
         plain = construct(Global("collections", "OrderedDict"), (pairs,), BUILTINS)
         layers = plain if isinstance(plain, dict) else {}
-    return layers if isinstance(layers, dict) else {}
+    return layers if isinstance(layers, dict) else _chain(net)
+
+
+def _chain(net: Instance) -> dict[object, object]:
+    """Return the layers of a net of nolearn 0.5, which kept the last one, by their names."""
+    output = net.get(OUTPUT, None)
+    if not isinstance(output, Instance) or not is_layer(output):
+        return {}
+    layers, definitions = all_layers([output]), net.get("layers", None)
+    if isinstance(definitions, Instance):  # a class of list, within a search
+        definitions = definitions.elements
+    match definitions:
+        case [*pairs] if len(pairs) == len(layers):
+            names = [pair[0] for pair in pairs if isinstance(pair, (list, tuple)) and pair]
+            if len(set(names)) == len(layers):
+                return dict(zip(names, layers, strict=True))
+    return {"output": output}

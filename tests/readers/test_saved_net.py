@@ -14,8 +14,12 @@ import numpy as np
 import pytest
 
 from lasport.errors import InvalidNetworkError, RefusedFileError, UnreadableFileError
+from lasport.inert import Global, Instance
+from lasport.readers import saved_net
 from lasport.readers.containers import read_bytes
+from lasport.readers.files import Content
 from lasport.readers.saved_net import load_network
+from tests import inert_nets
 from tests.golden_records import GOLDEN, load_case, pickle_of
 
 NET = pickle_of("net_vgg_block")
@@ -58,6 +62,47 @@ def test_outputs_can_be_chosen():
     net = load_network(NET, outputs=["pool1"])
     assert net.outputs == ("pool1",)
     assert net.layers[-1].name == "pool1"
+
+
+# --- nolearn's nets
+
+
+def chain(path, definitions):
+    """Return a net of nolearn 0.5: it kept its last layer, whose names it did not tell Lasagne."""
+    w, b = np.ones((3, 4)), np.zeros(4)
+    dense = inert_nets.layer(
+        "dense.DenseLayer",
+        inert_nets.source((None, 3)),
+        {"W": w, "b": b},
+        num_units=4,
+        nonlinearity=inert_nets.function("tanh"),
+    )
+    state = {"_output_layer": dense, "layers": definitions, "train_history_": []}
+    iterators = {"batch_iterator_train": None, "batch_iterator_test": None}
+    return Instance(Global(*path.rsplit(".", 1)), state=state | iterators)
+
+
+NAMES = [("input", None), ("output", None)]
+CHAINS = {
+    "nolearn 0.5": ("nolearn.lasagne.NeuralNet", NAMES, ["input", "output"]),
+    "a class of its own": ("__main__.MyNet", NAMES, ["input", "output"]),
+    "within a search": (
+        "nolearn.lasagne.NeuralNet",
+        Instance(Global("nolearn.lasagne", "_list"), elements=NAMES),
+        ["input", "output"],
+    ),
+    "other names": ("nolearn.lasagne.NeuralNet", NAMES[:1], ["input_0", "output"]),
+}
+
+
+@pytest.mark.parametrize(("path", "definitions", "names"), CHAINS.values(), ids=CHAINS)
+def test_nolearns_first_nets_are_read(monkeypatch, path, definitions, names):
+    content = Content("pickle", [7, chain(path, definitions)])
+    monkeypatch.setattr(saved_net, "read_content", lambda path: content)
+    net = load_network("net.pkl")
+    assert [layer.name for layer in net.layers] == names
+    assert net.outputs == ("output",)
+    assert [(layer.problem, len(layer.params)) for layer in net.layers] == [(None, 0), (None, 2)]
 
 
 # --- files without a net in them
