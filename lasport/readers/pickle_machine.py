@@ -73,7 +73,8 @@ def load_inert(
                 return machine.pop()
             step(machine)
     except LasportError as error:
-        raise type(error)(f"{error} (pickle opcode {name} at byte {offset})") from error
+        doubt = f"; is it a pickle? It begins with {machine.beginning()!r}" if not offset else ""
+        raise type(error)(f"{error} (pickle opcode {name} at byte {offset}){doubt}") from error
     except (ValueError, OverflowError) as error:
         raise UnreadableFileError(f"{error} (pickle opcode {name} at byte {offset})") from error
     raise UnreadableFileError(f"truncated: the pickle ends without STOP at byte {machine.size}")

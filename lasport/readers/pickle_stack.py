@@ -38,9 +38,9 @@ class Machine:
     """Stack, memo and position of a pickle that is being read."""
 
     def __init__(self, stream: BinaryIO, persistent: Callable[[object], object]) -> None:
-        start = stream.tell()
-        self.size = stream.seek(0, os.SEEK_END) - start
-        stream.seek(start)
+        self.start = stream.tell()
+        self.size = stream.seek(0, os.SEEK_END) - self.start
+        stream.seek(self.start)
         self.stream = stream
         self.left = self.size
         self.line_end: int | None = None
@@ -61,6 +61,11 @@ class Machine:
             raise RefusedFileError("the same data copied over and over")
 
     # Reading
+
+    def beginning(self) -> bytes:
+        """Return the first bytes of the pickle, wherever it is being read."""
+        self.stream.seek(self.start)
+        return self.stream.read(16)
 
     @property
     def position(self) -> int:

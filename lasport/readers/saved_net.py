@@ -66,7 +66,15 @@ def load_network(
     InvalidNetworkError
         If layers and parameters contradict each other.
     """
-    content = read_content(path)
+    try:
+        content = read_content(path)
+    except UnreadableFileError as error:
+        if Path(path).suffix == ".py":
+            raise UnreadableFileError(
+                f"{os.fspath(path)}: no saved net; of a script name the function that builds the "
+                f"net: {os.fspath(path)}:FUNCTION"
+            ) from error
+        raise
     with naming(path):
         if content.format not in ("pickle", "pkl_utils archive"):
             raise UnreadableFileError(f"no pickled net but an {content.format}, which {PARAMETERS}")

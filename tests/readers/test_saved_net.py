@@ -120,7 +120,13 @@ def archive(*arrays):
 
 OTHERS = {
     "an empty file": (b"", UnreadableFileError, ""),
-    "text": (b"epoch 1: loss 0.5\n", UnreadableFileError, ""),
+    "text": (
+        b"epoch 1: loss 0.5\n",
+        UnreadableFileError,
+        "It begins with b'epoch 1: loss 0.",
+    ),
+    "JSON": (b'{"message": "Not Found"}', UnreadableFileError, "It begins with b'{"),
+    "another archive": (b"Rar!\x1a\x07\x00", UnreadableFileError, "It begins with b'Rar!"),
     "half a net": (read_bytes(NET)[:2000], UnreadableFileError, ""),
     "half a gzip file": (gzip.compress(read_bytes(NET))[:500], UnreadableFileError, "gzip"),
     "a list of parameters": (dump([np.ones(3)]), UnreadableFileError, "a list of 1 arrays"),

@@ -445,6 +445,6 @@ def test_a_missing_script_is_named(tmp_path):
 def test_a_script_without_a_function_does_not_run(tmp_path):
     path = tmp_path / "model.py"
     path.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\ndef build(): pass\n")
-    with pytest.raises(lasport.errors.LasportError):
+    with pytest.raises(lasport.errors.UnreadableFileError, match=r"model\.py:FUNCTION"):
         lasport.load(path)
     assert not Path(tmp_path / "ran").exists()
