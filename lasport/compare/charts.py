@@ -257,8 +257,8 @@ def _bounds(series: Sequence[Series]) -> dict[int, float]:
 def _bound_line(heights: Mapping[int, float], spacing: float) -> Iterator[Element]:
     steps = [f"M{LEFT + k * spacing:.1f} {y:.1f}h{spacing:.1f}" for k, y in heights.items()]
     yield element("path", d="".join(steps), class_="bound")
-    *_, last = heights.values()
-    yield _text("allowed", WIDTH - RIGHT - 4, last - 5, "end", class_="bound")
+    above = min(heights.values()) - 5
+    yield _text("allowed", WIDTH - RIGHT - 4, above, "end", class_="bound")
 
 
 def _mark(series: Series, mark: Mark, x: float, y: float, radius: float) -> Element:

@@ -74,7 +74,9 @@ def error_text(comparison: Comparison) -> str:
     if comparison.ratio is not None:
         return f"{comparison.ratio:.2g} times"
     relative, ulp = comparison.difference.relative, comparison.difference.ulp
-    return f"{relative:.2g}, {ulp:.2g} ulp" if ulp < COUNTABLE else f"{relative:.2g}"
+    if ulp >= COUNTABLE:
+        return f"{relative:.2g}"
+    return f"{relative:.2g}, {ulp:.0f} ulp" if ulp >= 10 else f"{relative:.2g}, {ulp:.2g} ulp"
 
 
 def bound_text(comparison: Comparison) -> str:
