@@ -419,6 +419,7 @@ ERRORS = {
     "dtype": ("convert net.pkl -o o.keras --dtype float7", 2, "dtype 'float7'"),
     "no report": ("verify net.pkl --json no/r.json", 2, "no/r.json: there is no directory"),
     "no page": ("verify net.pkl --html no/r.html", 2, "no/r.html: there is no directory"),
+    "page on report": ("verify net.pkl --html r --json ./r", 2, "--json and --html name the same"),
     "page on net": ("verify net.pkl --html net.pkl", 2, "net.pkl: is the input itself"),
     "report on net": ("verify net.pkl --json net.pkl", 2, "net.pkl: is the input itself"),
     "report on model": (

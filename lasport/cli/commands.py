@@ -140,6 +140,9 @@ def verify_model(arguments: argparse.Namespace) -> int:
         raise UsageError("--profile says which model to make; leave it out where MODEL is given")
     place = arguments.oracle.partition(":")[2]
     given = [Path(path) for path in (arguments.model, place) if path]
+    outputs = [path.resolve() for path in (arguments.json, arguments.html) if path is not None]
+    if len(set(outputs)) < len(outputs):
+        raise UsageError("--json and --html name the same file")
     for output in (arguments.json, arguments.html):
         if output is not None:
             require_writable(output, [*files_read(arguments), *given])
