@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lasport.api import StrPath, load, verify
-from lasport.compare.wording import error_text, gaps
+from lasport.compare.wording import error_text, gaps, walk_remarks
 from lasport.errors import UsageError
 from lasport.random_nets import random_network
 from lasport.spec import Network
@@ -104,6 +104,7 @@ def _explanation(report: Report, *, given: bool) -> Iterator[str]:
     first = report.first_divergence
     if first is not None:
         yield f"first divergence: {first}"
+    yield from walk_remarks(report)
     worst = _worst_by_layer(report.failures)
     if worst:
         yield f"furthest off, of {len(worst)} layers that differ:"

@@ -34,8 +34,9 @@ def test_a_wrong_weight_fails_with_the_report():
     assert lines[0].endswith("does not compute what the numpy reference does")
     assert lines[1] == f"first divergence: {report.first_divergence}"
     layers = {row.layer for row in report.failures}
-    assert lines[2] == f"furthest off, of {len(layers)} layers that differ:"
-    first, *_ = (line.split(":")[0].strip() for line in lines[3:])
+    assert lines[2].startswith(f"wrong when run alone: {report.alone_wrong[0]}")
+    assert lines[3] == f"furthest off, of {len(layers)} layers that differ:"
+    first, *_ = (line.split(":")[0].strip() for line in lines[4:])
     assert first == max(report.failures, key=lambda row: row.badness).layer
     assert f"  {report.groups[0]}: " in str(failure.value)
     assert "hint: lasport.diagnose(net, model)" in str(failure.value)

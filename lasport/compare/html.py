@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 from lasport.compare.charts import Mark, Series, error_chart, histogram_chart, statistic_chart
 from lasport.compare.evidence import Histogram, RunningStatistic
 from lasport.compare.markup import Child, Element, document, element
-from lasport.compare.wording import bound_size, bound_text, error_size, error_text, gaps, meaning
+from lasport.compare.wording import (
+    bound_size,
+    bound_text,
+    error_size,
+    error_text,
+    gaps,
+    meaning,
+    walk_remarks,
+)
 
 if TYPE_CHECKING:
     from lasport.compare.report import Comparison, Group, Report
@@ -120,6 +128,7 @@ def _differences(report: Report) -> Element | None:
             _code(failures[0].subject),
             f" in {failures[0].dtype}.",
         ),
+        *(element("p", f"{said[:1].upper()}{said[1:]}.") for said in walk_remarks(report)),
         _table(
             ("", "Subject", "In", *NUMBERS), [_row(row, whole=True) for row in failures[:FAILURES]]
         ),
@@ -167,7 +176,9 @@ def _errors(report: Report) -> Element | None:
         element(
             "p",
             "In the order of the net, input first. In float64 an error shows a wrong axis, filter "
-            "or constant; in narrower types it is rounding, and measured by that of the original.",
+            "or constant; in narrower types it is rounding, and measured by that of the original. "
+            "In one pass errors add up; layer by layer, each is fed what the original gives, so "
+            "that only a wrong layer differs.",
         ),
         *drawings,
     )

@@ -106,6 +106,7 @@ def test_a_page_says_what_differs(bad):
     assert "✗ Different" in bad.text
     assert "the first array that differs is inference/layers/fc" in bad.text
     assert "the model has no layers for fc" in bad.text
+    assert "Wrong when run alone: fc." in bad.text
     # The last layer: both float types, modes and ways; and the model itself. Here and below.
     assert len(bad.named("tr", **{"class": "failed"})) == 2 * (2 * 2 * 2 + 1)
 
