@@ -450,8 +450,7 @@ def verify(
         If Theano or Lasagne is not installed where the oracle needs it.
     """
     from lasport.compare.verify import verify_port
-    from lasport.oracles.consult import NUMPY, consult
-    from lasport.oracles.oracle import ReferenceOracle
+    from lasport.oracles.consult import consult, find_oracle
 
     given = repr(oracle) if isinstance(oracle, str) else "record"
     command = (
@@ -467,14 +466,15 @@ def verify(
     port = KerasPort(model, net, data_format)
     most = max(passes, default=0)
     truth: Oracle
-    if oracle == "reference" and on_record is None and timeout is None:
-        truth, description = ReferenceOracle(net, seed=seed, passes=most), NUMPY
+    if on_record is None:
+        truth, description = find_oracle(
+            net, oracle, seed=seed, passes=most, timeout=timeout, progress=progress
+        )
     else:
         truth, description = consult(
             net, oracle, seed=seed, passes=most, timeout=timeout, progress=progress
         )
-        if on_record is not None:
-            on_record(truth)
+        on_record(truth)
     report = verify_port(
         net,
         port,
@@ -577,7 +577,7 @@ def export(
         If the packages for ONNX are not installed.
     """
     from lasport.exporting import FORMATS, export_model
-    from lasport.oracles.consult import consult
+    from lasport.oracles.consult import find_oracle
 
     path = Path(path)
     if path.suffix not in FORMATS:
@@ -587,14 +587,14 @@ def export(
     if dtype is None and path.suffix:
         dtype = "float32"
     model = to_keras(net, profile=profile, data_format=data_format, dtype=dtype, name=name)
-    truth, description = consult(net, oracle, seed=seed, passes=1, progress=progress)
+    truth, description = find_oracle(net, oracle, seed=seed, passes=1, progress=progress)
     progress("writing the model, and running what was written")
     return export_model(
         model,
         net,
         path,
         data_format=data_format,
-        record=truth,
+        truth=truth,
         oracle=description,
         command=command,
     )

@@ -13,7 +13,7 @@ from lasport.atomic import filling, replacing
 from lasport.compare.exported import verify_export
 from lasport.compare.report import Report
 from lasport.errors import DifferentExportError, ExportError
-from lasport.oracles.record import Record
+from lasport.oracles.oracle import Oracle
 from lasport.passes import DataFormat
 from lasport.spec import Network
 
@@ -39,11 +39,11 @@ def export_model(
     path: Path,
     *,
     data_format: DataFormat,
-    record: Record,
+    truth: Oracle,
     oracle: str,
     command: str,
 ) -> Report:
-    """Write a model, run what was written, and put it in place if that agrees with the record.
+    """Write a model, run what was written, and put it in place if that agrees with the original.
 
     Parameters
     ----------
@@ -55,8 +55,8 @@ def export_model(
         A directory for a SavedModel, or a file that ends in ".tflite" or ".onnx".
     data_format : {"channels_first", "channels_last"}
         The model's.
-    record : Record
-        What the original computed.
+    truth : Oracle
+        Who says what the original computes.
     oracle, command : str
         As in :func:`lasport.compare.exported.verify_export`.
 
@@ -79,7 +79,7 @@ def export_model(
         port = ExportedPort(model, network, partial, data_format)
         port.write()
         report = verify_export(
-            network, port, record, oracle=oracle, model=path.name, command=command
+            network, port, truth, oracle=oracle, model=path.name, command=command
         )
         if not report:
             raise DifferentExportError(f"{path} was not written, for it differs:\n{report}")

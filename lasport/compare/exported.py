@@ -1,4 +1,4 @@
-"""Holding the file that a model was exported to against a record: its outputs in inference mode."""
+"""Holding the file that a model was exported to against an oracle: its outputs in inference."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from lasport.compare.provenance import Provenance
 from lasport.compare.report import Report
 from lasport.compare.stages import Stages
 from lasport.compare.verify import check_record
+from lasport.oracles.oracle import Oracle
 from lasport.oracles.record import Record
 from lasport.spec import Network
 
@@ -15,9 +16,9 @@ __all__ = ["verify_export"]
 
 
 def verify_export(
-    network: Network, port: Port, record: Record, *, oracle: str, model: str, command: str
+    network: Network, port: Port, truth: Oracle, *, oracle: str, model: str, command: str
 ) -> Report:
-    """Compare what a port itself gives, no copy of it, with a record.
+    """Compare what a port itself gives, no copy of it, with what an oracle does.
 
     Parameters
     ----------
@@ -25,8 +26,8 @@ def verify_export(
         The original.
     port : Port
         The file to judge.
-    record : Record
-        What the original computed.
+    truth : Oracle
+        Who says what the original computes: a record, say.
     oracle, model, command : str
         How the report calls the two, and what makes it again.
 
@@ -39,13 +40,14 @@ def verify_export(
     ComparisonError
         If the record is not one of this network.
     """
-    check_record(network, record)
-    stages = Stages(network, port, record, by_layer=False)
+    if isinstance(truth, Record):
+        check_record(network, truth)
+    stages = Stages(network, port, truth, by_layer=False)
     stages.own_classes()
     stages.guarded(stages.model_itself)
     settings = {
         "modes": ["inference"],
-        "seed": record.meta["seed"],
+        "seed": truth.meta["seed"],
         "rounding_factor": ROUNDING_FACTOR,
     }
     return Report(
@@ -55,5 +57,5 @@ def verify_export(
         tuple(stages.problems),
         settings=settings,
         notes=tuple(stages.notes),
-        provenance=Provenance.of(network, port, record, command),
+        provenance=Provenance.of(network, port, truth, command),
     )

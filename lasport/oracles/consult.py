@@ -6,12 +6,31 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lasport.errors import UsageError
+from lasport.oracles.oracle import Oracle, ReferenceOracle
 from lasport.oracles.record import Record, read_record
 from lasport.spec import Network
 
-__all__ = ["NUMPY", "consult"]
+__all__ = ["consult", "find_oracle"]
 
 NUMPY = "the numpy reference"
+
+
+def find_oracle(
+    net: Network,
+    oracle: str | Record,
+    *,
+    seed: int = 0,
+    passes: int = 5,
+    timeout: float | None = None,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> tuple[Oracle, str]:
+    """Return who says what is right, and what to call it; the reference computes as it is asked.
+
+    Parameters, and errors, are those of :func:`consult`.
+    """
+    if oracle == "reference" and timeout is None:
+        return ReferenceOracle(net, seed=seed, passes=passes), NUMPY
+    return consult(net, oracle, seed=seed, passes=passes, timeout=timeout, progress=progress)
 
 
 def consult(
