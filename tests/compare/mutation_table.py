@@ -1,4 +1,4 @@
-"""The table of all wrong ports and what caught them: a page of the documentation.
+"""The table of all wrong ports and references and what caught them: a page of the documentation.
 
     python -m tests.compare.mutation_table > docs/mutants.md
 
@@ -16,28 +16,35 @@ from lasport.compare.report import Report
 from tests.compare.conftest import build_mutant, load_net
 from tests.compare.mutant import Mutant
 from tests.compare.mutants import MUTANTS
+from tests.compare.reference_mutants import REFERENCE_MUTANTS, ReferenceMutant
 
-__all__ = ["COMMAND", "Row", "page", "report_on", "row_of"]
+__all__ = ["COMMAND", "REFERENCES", "Row", "page", "report_on", "row_of"]
 
 COMMAND = "python -m tests.compare.mutation_table > docs/mutants.md"
 
 TITLE = """# Wrong ports, and what caught them
 
-The comparison is tested by ports with one mistake each. This page has all of them; this writes
-it, in a checkout:
+The comparison is tested by ports with one mistake each, and the numpy reference, which most ports
+are compared with, by references with one. This page has all of them; this writes it, in a checkout:
 
 ```
 {command}
 ```
 
-Each is compared with what the real Lasagne recorded of the net
-([how](exactness.md)). A line has the net, whose record is in `tests/golden`; the first thing in
-the report that differs, or what could not be compared, which is a failure as well; how large
-the difference is in float64, relative to the largest magnitude; and in float32, in units of the
-original's own rounding error, of which 8 are allowed. A cell is empty where there is no such
-comparison. {count} of {count} were caught.
+Each is compared with what the real Lasagne recorded of the net ([how](exactness.md)). A line has
+the net, whose record is in `tests/golden`; the first thing that differs, or what could not be
+compared, which is a failure as well; how large the difference is in float64, relative to the
+largest magnitude; and in float32, in units of the original's own rounding error, of which 8 are
+allowed: what is less is not seen there. A cell is empty where there is no such comparison.
+{count} of {count} were caught.
 """
 
+# How the topics of wrong references are headed.
+REFERENCES = {
+    "misread": "references that misread an attribute",
+    "formula": "references with a wrong formula",
+    "adjoint": "references with a wrong inverse",
+}
 HEADER = "| mistake | net | caught by | float64 | float32 |\n| --- | --- | --- | ---: | ---: |"
 
 
@@ -92,17 +99,42 @@ def row_of(mistake: str, mutant: Mutant, report: Report) -> Row:
     )
 
 
+def reference_row(mistake: str, mutant: ReferenceMutant) -> Row:
+    """Return what a record shows of a mistake in the reference.
+
+    Raises
+    ------
+    ValueError
+        If it shows nothing.
+    """
+    found = mutant.first_difference()
+    if found is None:
+        raise ValueError(f"{mistake}: not caught")
+    figure = "" if found.relative is None else f"{found.relative:.1e}"
+    return Row(mistake, mutant.case, found.subject, figure, "")
+
+
+def rows() -> Iterator[tuple[str, Row]]:
+    """Yield each line with the heading it stands below, all mutants computed."""
+    for name, mutant in MUTANTS.items():
+        topic, _, mistake = name.partition(": ")
+        yield topic, row_of(mistake, mutant, report_on(mutant))
+    for name, wrong in REFERENCE_MUTANTS.items():
+        topic, _, mistake = name.partition(": ")
+        yield REFERENCES[topic], reference_row(mistake, wrong)
+
+
 def page() -> Iterator[str]:
-    """Yield the page's lines, all mutants computed."""
-    yield TITLE.format(command=COMMAND, count=len(MUTANTS))
+    """Yield the page's lines."""
+    count = len(MUTANTS) + len(REFERENCE_MUTANTS)
+    yield TITLE.format(command=COMMAND, count=count)
     topic = None
-    for number, (name, mutant) in enumerate(MUTANTS.items(), 1):
-        print(f"{number} of {len(MUTANTS)}: {name}", file=sys.stderr)
-        heading, _, mistake = name.partition(": ")
+    for number, (heading, row) in enumerate(rows(), 1):
+        print(f"{number} of {count}: {heading}: {row.mistake}", file=sys.stderr)
         if heading != topic:
             topic = heading
             yield f"\n## {heading[0].upper()}{heading[1:]}\n\n{HEADER}"
-        yield str(row_of(mistake, mutant, report_on(mutant)))
+        yield str(row)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The page of wrong ports lists all that there are, each caught at its mistake."""
+"""The page of wrong ports and references lists all that there are, each caught at its mistake."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.compare.mutants import MUTANTS
-from tests.compare.mutation_table import COMMAND, Row
+from tests.compare.mutation_table import COMMAND, REFERENCES, Row
+from tests.compare.reference_mutants import REFERENCE_MUTANTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "mutants.md"
 HINT = f"run: {COMMAND}"
@@ -26,14 +27,22 @@ def listed() -> dict[str, Row]:
     return rows
 
 
+def heading(name: str) -> str:
+    """Return a wrong reference's name as the page has it."""
+    topic, _, mistake = name.partition(": ")
+    return f"{REFERENCES[topic]}: {mistake}"
+
+
 def test_all_mutants_are_listed_and_no_others(listed):
-    assert list(listed) == list(MUTANTS), HINT
+    assert list(listed) == [*MUTANTS, *map(heading, REFERENCE_MUTANTS)], HINT
 
 
 def test_each_was_caught_at_its_mistake(listed):
     for name, mutant in MUTANTS.items():
         assert listed[name].net == mutant.net, HINT
         assert mutant.at in listed[name].caught_by, HINT
+    for name, wrong in REFERENCE_MUTANTS.items():
+        assert listed[heading(name)].net == wrong.case, HINT
 
 
 def test_figures_are_beyond_their_bounds(listed):
@@ -44,5 +53,6 @@ def test_figures_are_beyond_their_bounds(listed):
 
 def test_the_page_says_how_many_and_how_it_is_made():
     text = PAGE.read_text(encoding="utf-8")
-    assert f"{len(MUTANTS)} of {len(MUTANTS)} were caught" in " ".join(text.split()), HINT
+    count = len(MUTANTS) + len(REFERENCE_MUTANTS)
+    assert f"{count} of {count} were caught" in " ".join(text.split()), HINT
     assert COMMAND in text
