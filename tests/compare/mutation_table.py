@@ -34,8 +34,8 @@ are compared with, by references with one. This page has all of them; this write
 Each is compared with what the real Lasagne recorded of the net ([how](exactness.md)). A line has
 the net, whose record is in `tests/golden`; the first thing that differs, or what could not be
 compared, which is a failure as well; how large the difference is in float64, relative to the
-largest magnitude; and in float32, in units of the original's own rounding error, of which 8 are
-allowed: what is less is not seen there. A cell is empty where there is no such comparison.
+largest magnitude; and in float32, in units of the original's own rounding error, of which at most
+8 are allowed: what is less is not seen there. A cell is empty where there is no such comparison.
 {count} of {count} were caught.
 """
 
