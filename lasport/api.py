@@ -148,7 +148,7 @@ def from_lasagne(layer: object, *, outputs: Sequence[str] | None = None) -> Netw
 
     Parameters
     ----------
-    layer : Lasagne layer, or list, tuple or dict of layers
+    layer : Lasagne layer, or list, tuple or dict of such
         As for :func:`load`.
     outputs : sequence of str, optional
         Names of the layers that shall be the outputs.
