@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lasport.atomic import require_writable
-from lasport.errors import UsageError
+from lasport.errors import UnreadableFileError, UsageError
 from lasport.spec import Array, Network
 
 if TYPE_CHECKING:
@@ -661,7 +661,7 @@ def record(
 
 def diagnose(
     net: Network,
-    model: keras.Model,
+    model: keras.Model | StrPath,
     *,
     align: Mapping[str, str] | None = None,
     data_format: DataFormat | None = None,
@@ -679,9 +679,11 @@ def diagnose(
     ----------
     net : Network
         The original.
-    model : keras.Model
+    model : keras.Model or path-like
         The port, functional or Sequential, with names and an order of axes of its
-        own.
+        own; or a file: a model that Keras loads, the directory of a SavedModel, of
+        which only inference as a whole and the variables can be seen, or weights
+        alone (``.weights.h5``, ``.h5`` or ``.npz``).
     align : mapping of str to str, optional
         Lasagne layers with the model's layers that stand for them, where lasport
         aligns them wrongly.
@@ -701,15 +703,26 @@ def diagnose(
     ------
     UnsupportedLayersError
         If the network has layers without a translation.
+    UnreadableFileError
+        If a file is none of these.
     ComparisonError
         If the model cannot be run on what the network takes.
     UsageError
-        If ``align`` names a layer that is not there.
+        If ``align`` names a layer that is not there, or there are none to align.
     """
-    from lasport.compare.diagnosis.diagnose import diagnose_parts
     from lasport.translate import translate
 
     translate(net)
+    if isinstance(model, (str, os.PathLike)):
+        path = Path(model)
+        if path.is_dir() or _holds_weights(path):
+            if align:
+                raise UsageError(f"{path} shows no layers that could be aligned")
+            return _diagnose_file(net, path, data_format, seed, progress)
+        from lasport.targets.keras_file import read_model
+
+        model = read_model(path)
+    from lasport.compare.diagnosis.diagnose import diagnose_parts
     from lasport.targets.keras_dissection import Dissection
 
     progress("taking the model apart")
@@ -724,6 +737,41 @@ def diagnose(
         seed=seed,
         progress=progress,
     )
+
+
+def _holds_weights(path: Path) -> bool:
+    return path.suffix == ".npz" or path.name.endswith(".weights.h5")
+
+
+def _diagnose_file(
+    net: Network,
+    path: Path,
+    data_format: DataFormat | None,
+    seed: int,
+    progress: Callable[[str], None],
+) -> Diagnosis:
+    """Diagnose a SavedModel, or weights alone."""
+    if path.is_dir():
+        from lasport.compare.diagnosis.diagnose import diagnose_opaque
+        from lasport.targets.saved_model import SavedModel
+
+        port = SavedModel(path, net)
+        return diagnose_opaque(
+            net,
+            port,
+            port.variables,
+            model=path.name,
+            data_format=data_format,
+            seed=seed,
+            progress=progress,
+        )
+    from lasport.compare.diagnosis.diagnose_weights import diagnose_weights
+    from lasport.readers.files import read_content
+
+    arrays = read_content(path).root
+    if not isinstance(arrays, Mapping):
+        raise UnreadableFileError(f"{path} holds no weights by name or number")
+    return diagnose_weights(net, arrays, model=path.name)
 
 
 def _calls(net: Network, profile: Profile, data_format: DataFormat, dtype: str | None) -> Calls:

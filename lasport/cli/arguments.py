@@ -250,7 +250,13 @@ def _add_html(command: argparse.ArgumentParser) -> None:
 
 
 def _add_diagnose_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("model", metavar="MODEL", type=Path, help="the saved Keras model")
+    command.add_argument(
+        "model",
+        metavar="MODEL",
+        type=Path,
+        help="the port: a saved Keras model, the directory of a SavedModel, or weights alone "
+        "(.weights.h5, .npz)",
+    )
     command.add_argument(
         "--align",
         type=_pair,

@@ -231,7 +231,7 @@ def diagnose_model(arguments: argparse.Namespace) -> int:
         progress("reading the model")
         diagnosis = diagnose(
             net,
-            read_model_file(arguments.model),
+            arguments.model,
             align=dict(arguments.align),
             data_format=arguments.data_format,
             seed=arguments.seed,

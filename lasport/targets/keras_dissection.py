@@ -14,6 +14,7 @@ import numpy as np
 
 from lasport.errors import ComparisonError
 from lasport.keras_layers import Nonlinearity
+from lasport.keras_layers.sharing import Borrowing
 from lasport.spec import Array, Network
 from lasport.targets.given_noise import (
     GivenAddend,
@@ -64,8 +65,11 @@ class Dissection:
         layer that cannot be copied.
     """
 
+    trains = True
+
     def __init__(self, model: keras.Model, network: Network, dtype: str = "float64") -> None:
         self.network = network
+        self.dtype = dtype
         self.model = functional(model)
         self.calls: Calls | None = None  # whoever made it, it is looked at as a stranger's
         for what, ours, theirs in (
@@ -179,6 +183,8 @@ class Dissection:
         layer = node.operation
         known = self.copy.known.get(layer.name)
         kind, config = known or (type(layer).__name__, _config(layer))
+        if isinstance(layer, Borrowing):
+            kind, config = type(layer.held.layer).__name__, _config(layer.held.layer)
         name = self.copy.owners.get(layer.name, layer.name)
         training = node.arguments.kwargs.get("training")
         return Part(
@@ -233,6 +239,8 @@ class _Separated(ModelCopy):
         if isinstance(layer, keras.layers.ReLU) and _plain_slope(layer):
             return self._slope(float(layer.negative_slope), layer.name)
         copy = super()._layer(layer, inside)
+        if isinstance(layer, ACTIVATED):
+            self.known[layer.name][1]["activation"] = "linear"
         if isinstance(layer, ACTIVATED) and function is not keras.activations.linear:
             name = f"{layer.name}__activation"
             copy.activation = keras.activations.linear

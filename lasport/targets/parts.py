@@ -16,7 +16,10 @@ import numpy as np
 
 from lasport.spec import Array
 
-__all__ = ["Part", "TakenApart", "between", "draws"]
+__all__ = ["OPAQUE", "Part", "TakenApart", "between", "draws"]
+
+# The class of a part that is the whole model, of which nothing inside can be seen.
+OPAQUE = "SavedModel"
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,16 @@ class Part:
 
 class TakenApart(Protocol):
     """A port, taken apart."""
+
+    @property
+    def dtype(self) -> str:
+        """What it computes in."""
+        ...
+
+    @property
+    def trains(self) -> bool:
+        """Whether it can be run in training mode."""
+        ...
 
     @property
     def parts(self) -> Sequence[Part]:

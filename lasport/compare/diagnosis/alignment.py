@@ -18,7 +18,7 @@ from lasport.compare.diagnosis.steps import Step
 from lasport.errors import UsageError
 from lasport.layers.nonlinearities import NonlinearityAttributes
 from lasport.spec import Array
-from lasport.targets.parts import Part
+from lasport.targets.parts import OPAQUE, Part
 
 __all__ = ["Alignment", "align", "role_of_part", "role_of_step"]
 
@@ -42,6 +42,7 @@ OF_STEPS: Mapping[str, str] = {
     r"DropoutLayer": "dropout",
     r"GaussianNoiseLayer": "noise",
     r"LocalResponse.*": "response",
+    r"StandardizationLayer": "standardization",
     r"LSTMLayer": "lstm",
     r"GRULayer": "gru",
     r".*RecurrentLayer": "recurrent",
@@ -52,6 +53,8 @@ OF_STEPS: Mapping[str, str] = {
 OF_PARTS: Mapping[str, str] = {
     r"InputLayer": "input",
     r"Flatten|Reshape|Permute|(ZeroPadding|Cropping)\dD|Transpose|Squeeze|ExpandDims": MOVES,
+    r"ConstantPad|Slice|GetItem": MOVES,
+    r"Parameter|Derived": MOVES,  # lasport's, for weights that several layers share
     r".*Conv\dD?Transpose": "transposed convolution",
     r".*Conv\dD": "convolution",
     r"Dense": "dense",
@@ -81,7 +84,10 @@ ALIKE = {
 NEVER = -1e6
 MISSING = -1.0
 EXCHANGED = -0.5
+INSIDE = 1.0
 FORCED = 1e3
+# How many steps and parts a move of the alignment takes.
+BACK = {"pair": (1, 1), "both": (2, 1), "missing": (1, 0), "extra": (0, 1), "exchanged": (2, 2)}
 
 
 @dataclass(frozen=True)
@@ -116,6 +122,8 @@ def role_of_step(step: Step) -> str:
 
 def role_of_part(part: Part) -> str:
     """Return what kind of arithmetic a part's class seems to be."""
+    if part.config.get("activation") == "linear" and part.kind == "Activation":
+        return MOVES  # it only passes on
     return next((r for p, r in OF_PARTS.items() if re.fullmatch(p, part.kind)), UNKNOWN)
 
 
@@ -125,6 +133,7 @@ def align(
     values: Mapping[str, Array],
     tensors: Mapping[str, Array],
     given: Mapping[str, str],
+    outputs: Sequence[str],
 ) -> Alignment:
     """Align steps with parts.
 
@@ -138,6 +147,8 @@ def align(
         What the steps and the parts give for the same input, for their sizes.
     given : mapping of str to str
         Lasagne layers with the port's layers that stand for them, as a user said.
+    outputs : sequence of str
+        The net's, which are all that there is to align with a port of one part.
 
     Raises
     ------
@@ -145,6 +156,9 @@ def align(
         If a name is unknown.
     """
     _check(steps, parts, given)
+    if any(part.kind == OPAQUE for part in parts):
+        ends = [part for part in parts if part.kind == OPAQUE]
+        return Alignment(pairs=dict(zip(outputs, ends, strict=True)))
     forced = _forced(steps, parts, given)
     left = [s for s in steps if role_of_step(s) not in ("input", MOVES)]
     right = [p for p in parts if role_of_part(p) not in ("input", MOVES)]
@@ -170,6 +184,8 @@ def _trace(left: Sequence[Step], right: Sequence[Part], score: Array) -> Alignme
             if i > 1 and j > 1:
                 crossed = score[i - 2, j - 1] + score[i - 1, j - 2]
                 options["exchanged"] = best[i - 2, j - 2] + crossed + EXCHANGED
+            if i > 1 and _may_hold(right[j - 1], left[i - 2], left[i - 1]):
+                options["both"] = best[i - 2, j - 1] + score[i - 2, j - 1] + INSIDE
             moves[i, j] = max(options, key=options.__getitem__)
             best[i, j] = options[moves[i, j]]
     found = Alignment()
@@ -178,6 +194,8 @@ def _trace(left: Sequence[Step], right: Sequence[Part], score: Array) -> Alignme
         move = moves[i, j]
         if move == "pair":
             found.pairs[left[i - 1].name] = found.partners[left[i - 1].name] = right[j - 1]
+        elif move == "both":
+            found.pairs[left[i - 1].name] = found.partners[left[i - 2].name] = right[j - 1]
         elif move == "missing":
             found.missing.insert(0, left[i - 1])
         elif move == "extra":
@@ -187,9 +205,15 @@ def _trace(left: Sequence[Step], right: Sequence[Part], score: Array) -> Alignme
             found.partners[left[i - 1].name] = right[j - 2]
             found.partners[left[i - 2].name] = right[j - 1]
             found.exchanged.append((left[i - 2].name, left[i - 1].name))
-        back = {"pair": (1, 1), "missing": (1, 0), "extra": (0, 1), "exchanged": (2, 2)}[move]
-        i, j = i - back[0], j - back[1]
+        i, j = i - BACK[move][0], j - BACK[move][1]
     return found
+
+
+def _may_hold(part: Part, first: Step, second: Step) -> bool:
+    """Whether a part of a class that is not looked into may end with a layer's activation."""
+    one_layer = second.incoming == (first.name,) and first.layer == second.layer
+    inside = part.kind != "Activation" and part.config.get("activation") not in (None, "linear")
+    return one_layer and (inside or role_of_part(part) == UNKNOWN)
 
 
 def _score(

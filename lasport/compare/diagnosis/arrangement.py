@@ -18,7 +18,7 @@ from lasport.errors import ComparisonError
 from lasport.spec import Array
 from lasport.targets.parts import Part
 
-__all__ = ["Arrangement", "arrange", "as_image", "plain"]
+__all__ = ["Arrangement", "arrange", "as_image", "is_channels_last", "plain"]
 
 Sizes = tuple[int, ...]
 IMAGES = re.compile(
@@ -114,7 +114,7 @@ def _behind(part: Part, feeding: Sequence[Arrangement], sizes: Sizes) -> Arrange
     same = [each for each in feeding if each.order.shape == sizes]
     if same:
         return same[0]
-    if feeding and all(_is_channels_last(each) for each in feeding) and len(sizes) > 1:
+    if feeding and all(is_channels_last(each) for each in feeding) and len(sizes) > 1:
         return as_image(sizes, channels_last=True)
     joined = sum(each.order.size for each in feeding)
     if len(feeding) > 1 and len(sizes) == 1 and joined == sizes[0]:
@@ -124,7 +124,8 @@ def _behind(part: Part, feeding: Sequence[Arrangement], sizes: Sizes) -> Arrange
     return plain(sizes)
 
 
-def _is_channels_last(arrangement: Arrangement) -> bool:
+def is_channels_last(arrangement: Arrangement) -> bool:
+    """Whether a tensor holds images or sequences of Lasagne's with the channels behind."""
     shape = arrangement.order.shape
     if len(shape) < 2 or arrangement.sizes != (shape[-1], *shape[:-1]):
         return False

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from lasport.compare.diagnosis.alignment import UNKNOWN, align, role_of_step
-from lasport.compare.diagnosis.arrangement import arrange
+from lasport.compare.diagnosis.apart import INCOMPARABLE, Apart, apart
+from lasport.compare.diagnosis.arrangement import Arrangement, arrange, is_channels_last, plain
 from lasport.compare.diagnosis.cutting import Unit, cut
 from lasport.compare.diagnosis.edits import Edit, apply
 from lasport.compare.diagnosis.feeding import draw, input_arrangement
-from lasport.compare.diagnosis.steps import Pass, Step, run_steps, steps_of
+from lasport.compare.diagnosis.steps import Pass, Step, in_precision, run_steps, steps_of
 from lasport.compare.diagnosis.ways import Way, updated, ways_of
-from lasport.compare.metrics import measure
 from lasport.errors import ComparisonError
 from lasport.passes import DataFormat
 from lasport.spec import Array, Network
@@ -88,6 +88,7 @@ class Bench:
     ) -> None:
         self.network = network
         self.port = port
+        self.runs = RUNS if port.trains else RUNS[:1]
         self.steps = steps_of(network, precision)
         self.by_name = {step.name: step for step in self.steps}
         fed = dict(zip(("inference", "training"), draw(network, seed), strict=True))
@@ -113,7 +114,9 @@ class Bench:
         self.arrangements = arrange(
             port.parts, {key: array.shape[1:] for key, array in found.items()}, by_key
         )
-        self.alignment = align(self.steps, port.parts, self.truth["inference"], found, given or {})
+        self.alignment = align(
+            self.steps, port.parts, self.truth["inference"], found, given or {}, network.outputs
+        )
         self.units = cut(network, self.steps, port, self.alignment)
 
     def _input_shapes(self) -> list[tuple[int | None, ...]]:
@@ -122,29 +125,48 @@ class Bench:
 
     # --- running
 
-    def run(self, unit: Unit) -> Results:
-        """Run a unit's piece of the port."""
+    def run(self, unit: Unit, *, as_seen: bool = False) -> Results:
+        """Run a unit's piece of the port.
+
+        ``as_seen`` takes the result in the order that users of the model see,
+        and not in the one that it has inside.
+        """
+        held = self.arrangements[unit.tensor]
+        if as_seen:
+            held = _as_seen(held)
         results = Results(
-            {run: {name: self.truth[run][name] for name in unit.feeds} for run in self.truth}
+            {
+                run: _in(self.port.dtype, {name: values[name] for name in unit.feeds})
+                for run, values in self.truth.items()
+            }
         )
         try:
             physical = {
                 run: {
-                    key: self._physical(results.given[run][name], key)
-                    for name, key in unit.feeds.items()
+                    **self._inputs_besides(unit, run),
+                    **{
+                        key: self._physical(results.given[run][name], key)
+                        for name, key in unit.feeds.items()
+                    },
                 }
                 for run in results.given
             }
             self._share(unit, physical["inference"], results)
-            for run in RUNS:
+            for run in self.runs:
                 fed = physical["training" if run == "training" else "inference"]
                 (y,) = self.port.run(fed, [unit.tensor], training=run == "training")
-                results.found[run] = self.arrangements[unit.tensor].to_lasagne(y)
+                results.found[run] = held.to_lasagne(y)
         except (ComparisonError, ValueError) as error:
             results.problem = str(error)
         finally:
             self.port.reset()
         return results
+
+    def _inputs_besides(self, unit: Unit, run: str) -> dict[str, Array]:
+        """Return the port's inputs that reach a unit past what it is fed."""
+        fed = zip(self.port.inputs, self.inputs[run].values(), strict=True)
+        besides = {part.output for part in unit.parts} - set(unit.feeds.values())
+        return {key: self._physical(x, key) for key, x in fed if key in besides}
 
     def _physical(self, value: Array, key: str) -> Array:
         if value.dtype.kind in "iu":
@@ -166,58 +188,54 @@ class Bench:
                 )
 
     def differences(
-        self, unit: Unit, results: Results, steps: Sequence[Step], *, bound: float = np.inf
-    ) -> dict[str, float]:
-        """Return how far the port is from what some steps give, relative, by run.
+        self, unit: Unit, results: Results, steps: Sequence[Step], *, stop: bool = False
+    ) -> dict[str, Apart]:
+        """Return how far the port is from what some steps give, by run.
 
-        Stops behind the first run that differs by more than ``bound``.
+        ``stop`` leaves out what comes behind the first run that differs.
         """
-        found: dict[str, float] = {}
-        for run in RUNS:
+        found: dict[str, Apart] = {}
+        for run in self.runs:
             if results.problem is not None or run not in results.found:
-                return {"inference": np.inf}
-            best = np.inf
-            for way in ways_of(steps):
-                best = min(best, self._difference(unit, results, way, run))
-                if best == 0:
-                    break
-            found[run] = best
-            if best > bound:
+                return {"inference": INCOMPARABLE}
+            ways = (self._difference(unit, results, way, run) for way in ways_of(steps))
+            found[run] = min(ways, key=lambda each: (not each.ok, each))
+            if stop and not found[run].ok:
                 break
         return found
 
-    def _difference(self, unit: Unit, results: Results, way: Way, run: str) -> float:
+    def _difference(self, unit: Unit, results: Results, way: Way, run: str) -> Apart:
+        single = self.port.dtype == "float32"
         try:
-            value = self._value(unit, results, way, run)
+            truth = self._value(unit, results, way, run, "float64")
+            oracle = self._value(unit, results, way, run, "float32") if single else None
         except ComparisonError:
-            return np.inf
-        actual = results.found[run]
-        if value.size != actual.size or (value.ndim == actual.ndim and value.shape != actual.shape):
-            return np.inf
-        return measure(actual.reshape(value.shape), value).relative
+            return INCOMPARABLE
+        longest = max((x.size for x in results.given["inference"].values()), default=1)
+        return apart(results.found[run], truth, oracle, longest // max(truth.size, 1))
 
-    def _value(self, unit: Unit, results: Results, way: Way, run: str) -> Array:
-        steps = list(way.steps)
+    def _value(self, unit: Unit, results: Results, way: Way, run: str, dtype: str) -> Array:
+        steps = [in_precision(step, dtype) for step in way.steps]
         if run == "averages":
             learned = Pass(training=True, shared=results.shared)
-            run_steps(steps, results.given["training"], learned)
+            run_steps(steps, _in(dtype, results.given["training"]), learned)
             steps = [updated(step, learned, way.averaged) for step in steps]
         training = run == "training"
-        given = results.given["training" if training else "inference"]
+        given = _in(dtype, results.given["training" if training else "inference"])
         return run_steps(steps, given, Pass(training=training, shared=results.shared))[unit.value]
 
-    def whole(self, edits: Sequence[Edit]) -> tuple[dict[str, float], str | None]:
+    def whole(self, edits: Sequence[Edit], *, as_seen: bool) -> tuple[dict[str, Apart], str | None]:
         """Return how far the whole port is from the net with some changes, and any problem."""
-        worst: dict[str, float] = {}
+        worst: dict[str, Apart] = {}
         problem = None
         feeds = dict(zip(self.network.inputs, self.port.inputs, strict=True))
         steps = apply(edits, self.steps)
         for name, tensor in zip(self.network.outputs, self.port.outputs, strict=True):
             unit = Unit(tuple(self.steps), name, feeds, tensor, tuple(self.port.parts))
-            results = self.run(unit)
+            results = self.run(unit, as_seen=as_seen)
             problem = problem or results.problem
             for run, value in self.differences(unit, results, steps).items():
-                worst[run] = max(worst.get(run, 0.0), value)
+                worst[run] = max(worst.get(run, value), value, key=lambda each: (not each.ok, each))
         return worst, problem
 
     # --- what hypotheses ask
@@ -235,3 +253,15 @@ class Bench:
                 return None
             shape = before
         return tuple(shape[1:])
+
+
+def _as_seen(held: Arrangement) -> Arrangement:
+    """Return how users take an output: images by their channels, all else in Lasagne's order."""
+    if held.order.ndim > 2 and is_channels_last(held):
+        return held
+    return plain(held.order.shape)
+
+
+def _in(dtype: str, values: Mapping[str, Array]) -> dict[str, Array]:
+    """Return values with the floats among them in a float type."""
+    return {name: x.astype(dtype) if x.dtype.kind == "f" else x for name, x in values.items()}

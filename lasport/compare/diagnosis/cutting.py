@@ -126,9 +126,11 @@ class _Cut:
         for part in self.port.parts:
             if part.output == tensor and tensor not in self.holders.get(value, ()):
                 yield from self._extras(part)
-        if tensor not in self.holders.get(value, ()):
+        held = self.holders.get(value, ())
+        rest = between(self.port.parts, held, [tensor])
+        if not held or any(role_of_part(part) != MOVES for part in rest):
             yield self._unit(value, tensor)
-            self.holders[value] = [tensor]
+        self.holders[value] = [*held, tensor]
 
 
 def _sources(part: Part, parts: Sequence[Part]) -> set[str]:

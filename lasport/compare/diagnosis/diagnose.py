@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from lasport.compare.diagnosis.apart import Apart, agrees, largest
 from lasport.compare.diagnosis.bench import Bench, Results
 from lasport.compare.diagnosis.cutting import Unit
-from lasport.compare.diagnosis.edits import Edit
+from lasport.compare.diagnosis.diagnose_weights import weight_findings
+from lasport.compare.diagnosis.edits import Edit, apply
 from lasport.compare.diagnosis.of_structure import FOLDED
 from lasport.compare.diagnosis.result import Cause, Diagnosis, Pair, Remedy
-from lasport.compare.diagnosis.search import Explanation, agrees, explain, largest
+from lasport.compare.diagnosis.search import Explanation, explain
 from lasport.passes import DataFormat
-from lasport.spec import Network
+from lasport.spec import Array, Network
 from lasport.targets.parts import Part, TakenApart, between
 
-__all__ = ["diagnose_parts"]
+__all__ = ["diagnose_opaque", "diagnose_parts"]
 
 
 def diagnose_parts(
@@ -72,9 +74,14 @@ def diagnose_parts(
     edits = [edit for finding in findings for edit in finding.edits]
     modelled = all(finding.modelled for finding in findings)
     progress("the whole")
-    whole, problem = bench.whole(edits)
+    whole, problem = bench.whole(edits, as_seen=False)
+    seen, _ = bench.whole(edits, as_seen=True)
     if not causes and not agrees(whole):
         causes.append(Cause(network.outputs, ("the whole model",), whole, problem=problem))
+    elif agrees(whole) and not agrees(seen):
+        fix = "its output is in Lasagne's order (channels before space) where it is flattened"
+        remedy = Remedy(network.outputs[-1], "order of the output", fix)
+        causes.append(Cause(network.outputs, (), seen, ((remedy,),), largest(whole)))
     return Diagnosis(
         model,
         tuple(causes),
@@ -82,6 +89,66 @@ def diagnose_parts(
         (*network.notes, *(cause.sentence for cause in consequences)),
         len(bench.units),
         largest(whole) if causes and modelled else None,
+    )
+
+
+def diagnose_opaque(
+    network: Network,
+    port: TakenApart,
+    variables: Mapping[str, Array],
+    *,
+    model: str,
+    data_format: DataFormat | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda stage: None,
+) -> Diagnosis:
+    """Say why a port differs of which only the ends and the variables show.
+
+    Its variables are looked at first; what these leave open is searched for in the
+    whole net, in inference only.
+
+    Parameters
+    ----------
+    network : Network
+        The original.
+    port : TakenApart
+        Its port, one part.
+    variables : mapping of str to ndarray
+        The port's.
+    model : str
+        What to call it.
+    data_format, seed, progress
+        See :func:`lasport.diagnose`.
+    """
+    progress("running net and model")
+    bench = Bench(network, port, "float32", data_format, None, seed)
+    weights = weight_findings(network, variables)
+    causes: list[Cause] = []
+    left = None
+    for unit in bench.units:
+        progress("looking for causes")
+        results = bench.run(unit)
+        before = bench.differences(unit, results, unit.steps)
+        if agrees(before):
+            continue
+        known = [edit for edit in weights.edits if edit.target in {s.name for s in unit.steps}]
+        left = bench.differences(unit, results, apply(known, unit.steps))
+        causes += [cause for cause in weights.causes if cause not in causes]
+        if not agrees(left):
+            found = explain(bench, unit, results, known=known)
+            finding = _explained(unit, left, found) if found else None
+            causes.append(
+                Cause((), (model,), left, problem=results.problem)
+                if finding is None or finding.cause is None
+                else finding.cause
+            )
+            left = None
+    notes = [f"training mode, and what only shows there: {model} has inference only"]
+    notes += weights.notes
+    together = None if left is None else largest(left)
+    pairs = weights.pairs
+    return Diagnosis(
+        model, tuple(causes), pairs, (*network.notes, *notes), len(bench.units), together
     )
 
 
@@ -104,7 +171,7 @@ class _Finding:
     modelled: bool = False
 
 
-def _judge(bench: Bench, unit: Unit, results: Results, before: dict[str, float]) -> _Finding:
+def _judge(bench: Bench, unit: Unit, results: Results, before: dict[str, Apart]) -> _Finding:
     layers, parts = _names(unit)
     if results.problem is not None:
         return _Finding(Cause(layers, parts, before, problem=results.problem))
@@ -114,7 +181,7 @@ def _judge(bench: Bench, unit: Unit, results: Results, before: dict[str, float])
     return _explained(unit, before, found) if found else _Finding(Cause(layers, parts, before))
 
 
-def _explained(unit: Unit, before: dict[str, float], found: list[Explanation]) -> _Finding:
+def _explained(unit: Unit, before: dict[str, Apart], found: list[Explanation]) -> _Finding:
     layers, parts = _names(unit)
     by_step = {step.name: step.layer for step in unit.steps}
     alternatives = dict.fromkeys(
@@ -151,12 +218,10 @@ def _with_neighbours(
     settled : set of int
         The units that it is about.
     """
-    for first, second in ((number, number + 1), (number - 1, number)):
-        if first < 0 or second >= len(bench.units) or {first, second} & settled:
-            continue
+    for first, second in _neighbours(bench.units, number):
         one, other = bench.units[first], bench.units[second]
         gap = any(unit.missing or not unit.steps for unit in (one, other))
-        if not gap or list(other.feeds) != [one.value]:
+        if not gap or {first, second} & settled:
             continue
         unit = _merged(bench, one, other)
         results = bench.run(unit)
@@ -172,6 +237,15 @@ def _with_neighbours(
             if found:
                 return _explained(unit, before, found), {first, second}
     return None, set()
+
+
+def _neighbours(units: Sequence[Unit], number: int) -> Iterator[tuple[int, int]]:
+    """Yield pairs of units, one of them the given one, of which the first feeds only the second."""
+    for first, one in enumerate(units):
+        for second, other in enumerate(units):
+            fed = dict(other.feeds) == {one.value: one.tensor}
+            if number in (first, second) and first != second and fed:
+                yield first, second
 
 
 def _merged(bench: Bench, one: Unit, other: Unit) -> Unit:

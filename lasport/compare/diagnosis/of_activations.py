@@ -31,6 +31,7 @@ OF_KERAS: Mapping[str, Callable[[Array], Array]] = {
     "silu": lambda x: x * FORMULAS["sigmoid"](x),
     "gelu": _gelu,
     "relu6": lambda x: np.clip(x, 0, 6),
+    "softmax over the batch": lambda x: FORMULAS["softmax"](x.T).T if x.ndim == 2 else x,
 }
 
 # What layers that were given a function by its name show of it.

@@ -11,6 +11,10 @@ from lasport.layers.noise import DropoutAttributes, GaussianNoiseAttributes
 __all__ = ["HYPOTHESES"]
 
 
+# What dropout drops, by its shared axes, of images.
+DROPPED = {(): "single entries", (2, 3): "whole channels", (1,): "whole pixels"}
+
+
 def rate(case: Case) -> Iterator[Edit]:
     """Another rate, such as the probability of keeping."""
     a = case.step.attributes
@@ -32,15 +36,11 @@ def rescale(case: Case) -> Iterator[Edit]:
         else "what it keeps is not divided by 1 - p"
     )
     yield case.edit(fix, lambda s: changed(s, rescale=not a.rescale))
-    if a.shared_axes:
-        yield case.edit(
-            f"it drops all or nothing along axes {a.shared_axes}",
-            lambda s: changed(s, shared_axes=()),
-        )
-    else:
-        yield case.edit(
-            "it drops entries, not whole channels", lambda s: changed(s, shared_axes=(2, 3))
-        )
+    for axes, drops in DROPPED.items():
+        if axes != a.shared(4):
+            ours = DROPPED.get(a.shared(4), f"all or nothing along axes {a.shared_axes}")
+            fix = f"it drops {ours}, not {drops}"
+            yield case.edit(fix, lambda s, axes=axes: changed(s, shared_axes=axes))  # type: ignore[misc]
 
 
 def mode(case: Case) -> Iterator[Edit]:
@@ -59,7 +59,7 @@ def mode(case: Case) -> Iterator[Edit]:
 
 def none(case: Case) -> Iterator[Edit]:
     """No such layer."""
-    if case.missing:
+    if case.missing or case.part is None:
         yield case.edit(f"the layer ({case.step.family}) is added", passed_on)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from lasport.compare.diagnosis.edits import Case, Edit, Hypothesis, as_stored, flagged
-from lasport.compare.diagnosis.steps import Step, changed
+from lasport.compare.diagnosis.steps import Step, changed, variance_of
 from lasport.layers.local_response import LocalResponseAttributes
 from lasport.layers.normalization import BatchNormAttributes
+from lasport.layers.standardization import StandardizationAttributes
 from lasport.spec import Array
 from lasport.weights import inv_std_to_variance
 
@@ -26,12 +27,14 @@ def _attributes(step: Step) -> BatchNormAttributes:
 
 
 def _variance(step: Step) -> Array:
-    return inv_std_to_variance(step.params["inv_std"], _attributes(step).epsilon)
+    return variance_of(step.params, _attributes(step).epsilon)
 
 
 def _with_variance(step: Step, variance: Array, epsilon: float) -> Step:
+    # A mean in a variance's place may be below 0: its root would not give it back.
     with np.errstate(all="ignore"):
-        return changed(step, {"inv_std": np.asarray((variance + epsilon) ** -0.5)}, epsilon=epsilon)
+        params = {"inv_std": np.asarray((variance + epsilon) ** -0.5), "variance": variance}
+    return changed(step, params, epsilon=epsilon)
 
 
 def epsilon(case: Case) -> Iterator[Edit]:
@@ -43,7 +46,13 @@ def epsilon(case: Case) -> Iterator[Edit]:
         fix = f"epsilon {theirs:g} becomes {ours:g}"
         yield case.edit(fix, lambda s, e=theirs: _with_variance(s, _variance(s), e))  # type: ignore[misc]
         also = f"{fix}, in the layer and where its moving_variance is computed"
-        yield case.edit(also, lambda s, e=theirs: changed(s, epsilon=e))  # type: ignore[misc]
+        yield case.edit(also, lambda s, e=theirs: _computed_with(s, e))  # type: ignore[misc]
+
+
+def _computed_with(step: Step, epsilon: float) -> Step:
+    """Return a step of another epsilon, from the variances that this makes of inv_std."""
+    variance = inv_std_to_variance(step.params["inv_std"], epsilon)
+    return _with_variance(step, variance, epsilon)
 
 
 def _solved_epsilon(case: Case) -> Iterator[float]:
@@ -153,7 +162,7 @@ def not_copied(case: Case) -> Iterator[Edit]:
         stored, ours = case.weight(theirs), case.step.params.get(name)
         if stored is None or ours is None or stored.shape != ours.shape:
             continue
-        if not np.array_equal(np.sort(stored), np.sort(ours)):
+        if not np.array_equal(stored, ours):
 
             def change(step: Step, name: str = name, stored: Array = stored) -> Step:
                 return changed(step, {name: stored})
@@ -173,6 +182,8 @@ def not_copied(case: Case) -> Iterator[Edit]:
 
 
 def _unlike(stored: Array, ours: Array) -> str:
+    if np.array_equal(np.sort(stored), np.sort(ours)):
+        return "it has the same numbers in another order"
     different = int((stored != ours).sum())
     return f"{different} of its {ours.size} numbers are others"
 
@@ -194,6 +205,20 @@ def mode(case: Case) -> Iterator[Edit]:
             "training updates its averages, which it leaves as they are",
             lambda step: changed(step, alpha=0.0),
         )
+
+
+# --- normalization without averages
+
+
+def standardization(case: Case) -> Iterator[Edit]:
+    """Use another epsilon."""
+    a = case.step.attributes
+    assert isinstance(a, StandardizationAttributes)
+    known = None if case.part is None else case.part.config.get("epsilon")
+    for theirs in {float(known)} if isinstance(known, float) else set(EPSILONS):
+        if theirs != a.epsilon:
+            fix = f"epsilon {theirs:g} becomes {a.epsilon:g}"
+            yield case.edit(fix, lambda s, e=theirs: changed(s, epsilon=e))  # type: ignore[misc]
 
 
 # --- local response normalization
@@ -243,5 +268,6 @@ HYPOTHESES = (
     Hypothesis("parameter left out", NORM, left_out),
     Hypothesis("training flag", NORM, mode),
     Hypothesis("weights not copied", NORM, not_copied),
+    Hypothesis("epsilon", ("standardization",), standardization),
     Hypothesis("response normalization", ("response",), response),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,10 +11,11 @@ from lasport.compare.diagnosis.cutting import Unit
 from lasport.compare.diagnosis.edits import Edit, as_stored, passed_on
 from lasport.compare.diagnosis.steps import Step, changed
 from lasport.layers.normalization import BatchNormAttributes
+from lasport.registry import Run
 from lasport.spec import Array
-from lasport.targets.parts import Part
+from lasport.targets.parts import OPAQUE, Part
 
-__all__ = ["FOLDED", "exchanges", "foldings"]
+__all__ = ["FOLDED", "exchanges", "foldings", "inputs"]
 
 FOLDED = "normalization in the weights"
 
@@ -72,3 +73,42 @@ def _folded(before: Step, norm: Step, weights: Mapping[str, Array]) -> Step:
             "b": as_stored(shift, weights.get("bias")),
         },
     )
+
+
+# What people do to the net's inputs, and forget or do twice.
+OF_INPUTS: Mapping[str, Callable[[Array], Array]] = {
+    "it does not divide its input by 255, or divides it once": lambda x: x / 255,
+    "its input is divided by 255 as the net's is": lambda x: x * 255,
+    "the channels of its input are not reversed (RGB, BGR)": lambda x: x[:, ::-1],
+}
+
+
+def inputs(unit: Unit) -> Iterator[Edit]:
+    """Yield changes of what goes into a model of which nothing inside can be seen."""
+    if not any(part.kind == OPAQUE for part in unit.parts):
+        return
+    for fed in unit.feeds:
+        for fix, function in OF_INPUTS.items():
+
+            def rewrite(
+                steps: Sequence[Step],
+                fed: str = fed,
+                function: Callable[[Array], Array] = function,
+            ) -> list[Step]:
+                return [_fed_otherwise(step, fed, function) for step in steps]
+
+            yield Edit("input", fed, fix, lambda step: [step], rewrite=rewrite)
+
+
+def _fed_otherwise(step: Step, fed: str, function: Callable[[Array], Array]) -> Step:
+    if fed not in step.incoming:
+        return step
+
+    def compute(a: object, params: Mapping[str, Array], arrays: Sequence[Array], run: Run) -> Array:
+        changed = [
+            function(x) if name == fed and x.dtype.kind == "f" else x
+            for name, x in zip(step.incoming, arrays, strict=True)
+        ]
+        return step.compute(a, params, changed, run)
+
+    return replace(step, compute=compute)

@@ -13,7 +13,7 @@ from lasport.compare.diagnosis.edits import Case, Edit, Hypothesis
 from lasport.compare.diagnosis.steps import Step, changed
 from lasport.layers.conv import ConvAttributes
 from lasport.layers.filters import widths
-from lasport.layers.pool import MODES, PoolAttributes
+from lasport.layers.pool import MODES, GlobalPoolAttributes, PoolAttributes
 from lasport.registry import Run
 from lasport.spec import Array
 from lasport.targets.parts import Part
@@ -197,7 +197,19 @@ def _pooled_like_tensorflow(margins: Margins) -> Callable[[Step], Step]:
     return change
 
 
+def reduction(case: Case) -> Iterator[Edit]:
+    """Reduce whole maps by another function."""
+    a = case.step.attributes
+    if not isinstance(a, GlobalPoolAttributes):
+        return
+    for theirs in ("mean", "max", "sum", "min"):
+        if theirs != a.pool_function:
+            fix = f"the function {theirs} of the global pool becomes {a.pool_function}"
+            yield case.edit(fix, lambda s, f=theirs: changed(s, pool_function=f))  # type: ignore[misc]
+
+
 HYPOTHESES = (
+    Hypothesis("pool mode", ("global pool",), reduction),
     Hypothesis("padding", ("convolution",), pad),
     Hypothesis("strides", ("convolution", "pool"), strides),
     Hypothesis("pool mode", ("pool",), mode),

@@ -192,7 +192,7 @@ class Diagnosis:
 
     def _verdict(self) -> str:
         if self.equal:
-            return f"equal, in each of {self.compared} pieces and as a whole"
+            return f"equal, in each of {self.compared} pieces"
         if not self.causes:
             return "NOTHING COMPARED"
         count = len(self.causes)

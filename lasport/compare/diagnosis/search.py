@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import numpy as np
-
+from lasport.compare.diagnosis.apart import Apart, agrees, largest
 from lasport.compare.diagnosis.bench import Bench, Results
 from lasport.compare.diagnosis.cutting import Unit
 from lasport.compare.diagnosis.edits import Case, Edit, apply
 from lasport.compare.diagnosis.hypotheses import edits_of
-from lasport.compare.diagnosis.of_structure import exchanges, foldings
+from lasport.compare.diagnosis.of_structure import exchanges, foldings, inputs
 from lasport.compare.diagnosis.steps import Step
-from lasport.compare.metrics import STRUCTURE_BOUND
 
-__all__ = ["Explanation", "agrees", "explain"]
+__all__ = ["Explanation", "explain", "simplest"]
+
+# Of more changes pairs are not tried: there would be thousands.
+MOST = 150
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,9 @@ class Explanation:
     after: float
 
 
-def agrees(differences: dict[str, float]) -> bool:
-    """Whether only rounding is left, in every run."""
-    return bool(differences) and max(differences.values()) <= STRUCTURE_BOUND
-
-
-def explain(bench: Bench, unit: Unit, results: Results, size: int = 2) -> list[Explanation]:
+def explain(
+    bench: Bench, unit: Unit, results: Results, size: int = 2, known: Sequence[Edit] = ()
+) -> list[Explanation]:
     """Return the simplest explanations of what a unit's port does; all that are equally simple.
 
     Parameters
@@ -53,19 +51,44 @@ def explain(bench: Bench, unit: Unit, results: Results, size: int = 2) -> list[E
         What the port gave.
     size : int
         How many changes to combine at most.
+    known : sequence of Edit
+        Changes that are to be made in any case.
     """
     edits = [edit for step in unit.steps for edit in edits_of(_case(bench, unit, results, step))]
-    edits += [*exchanges(unit), *foldings(unit, bench.alignment.partners)]
+    edits += [*exchanges(unit), *foldings(unit, bench.alignment.partners), *inputs(unit)]
+
+    def differences(changes: Sequence[Edit]) -> Mapping[str, Apart]:
+        steps = apply((*known, *changes), unit.steps)
+        return bench.differences(unit, results, steps, stop=True)
+
+    return simplest(edits, differences, size)
+
+
+def simplest(
+    edits: Sequence[Edit], differences: Callable[[Sequence[Edit]], Mapping[str, Apart]], size: int
+) -> list[Explanation]:
+    """Return the simplest sets of changes that leave only rounding; all that are equally simple.
+
+    Parameters
+    ----------
+    edits : sequence of Edit
+        To choose from.
+    differences : callable
+        ``(changes) -> differences`` that are left with some of them made.
+    size : int
+        How many to combine at most.
+    """
+    if len(edits) > MOST:
+        size = 1
     sets = [each for n in range(1, size + 1) for each in combinations(edits, n) if _sensible(each)]
     sets.sort(key=_rank)
     found: list[Explanation] = []
     for each in sets:
         if found and _rank(each) > _rank(found[0].edits):
             break
-        steps = apply(each, unit.steps)
-        left = bench.differences(unit, results, steps, bound=STRUCTURE_BOUND)
+        left = differences(each)
         if agrees(left):
-            found.append(Explanation(each, max(left.values())))
+            found.append(Explanation(each, largest(left)))
     return found
 
 
@@ -92,8 +115,3 @@ def _case(bench: Bench, unit: Unit, results: Results, step: Step) -> Case:
         results.found if alone else {},
         step.name in unit.missing,
     )
-
-
-def largest(differences: dict[str, float]) -> float:
-    """Return the largest of some differences."""
-    return max(differences.values(), default=np.inf)

@@ -19,7 +19,7 @@ from lasport.registry import Run, require_family
 from lasport.spec import Array, Layer, Network
 from lasport.weights import inv_std_to_variance
 
-__all__ = ["Pass", "Step", "changed", "run_steps", "steps_of"]
+__all__ = ["Pass", "Step", "changed", "in_precision", "run_steps", "steps_of", "variance_of"]
 
 Compute = Callable[[object, Mapping[str, Array], Sequence[Array], Run], Array]
 LINEAR = Nonlinearity("linear")
@@ -71,6 +71,20 @@ def changed(step: Step, params: Mapping[str, Array] | None = None, **attributes:
         assert not isinstance(step.attributes, type)
         result = replace(result, attributes=replace(step.attributes, **attributes))
     return result
+
+
+def variance_of(params: Mapping[str, Array], epsilon: float) -> Array:
+    """Return the variance of a normalization: its own where a hypothesis put one, or inv_std's."""
+    stored = params.get("variance")
+    return inv_std_to_variance(params["inv_std"], epsilon) if stored is None else stored
+
+
+def in_precision(step: Step, dtype: str) -> Step:
+    """Return a step with its parameters in a float type."""
+    if dtype == "float64":
+        return step
+    params = {n: p.astype(dtype) if p.dtype.kind == "f" else p for n, p in step.params.items()}
+    return replace(step, params=params)
 
 
 def steps_of(network: Network, precision: str) -> list[Step]:
@@ -185,10 +199,10 @@ class _StepRun:
         self.whole.updates.setdefault(self.step.name, {})[param] = value
 
     def net(self, network: Network, x: Array) -> Array:
-        raise ValueError("nets inside a layer are not looked into")
+        raise ValueError("a diagnosis does not run the nets inside a layer; verify compares them")
 
     def pull_back(self, number: int, inputs: Sequence[Array], cotangent: Array) -> Array:
-        raise ValueError("inverses of layers are not looked into")
+        raise ValueError("a diagnosis does not invert layers; verify compares what they give")
 
     def _numbers(self, shape: tuple[int, ...]) -> tuple[Array, Array]:
         if self.step.name not in self.whole.shared:
@@ -241,7 +255,7 @@ def run_steps(steps: Sequence[Step], inputs: Mapping[str, Array], whole: Pass) -
 def _average_variance(step: Step, x: Array, whole: Pass) -> None:
     a = step.attributes
     if isinstance(a, BatchNormAttributes) and "inv_std" in whole.updates.get(step.name, {}):
-        old = inv_std_to_variance(step.params["inv_std"], a.epsilon)
+        old = variance_of(step.params, a.epsilon)
         new = (1 - a.alpha) * old + a.alpha * x.var(axis=a.axes)
         updates = whole.updates[step.name]
         updates["inv_std of variance"] = np.asarray(1 / np.sqrt(new + a.epsilon))
