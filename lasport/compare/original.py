@@ -193,14 +193,20 @@ class Original:
 
         Pools and batch statistics count: numpy sums these pairwise, other
         frameworks in another order. Matrix products and convolutions do not: there
-        the oracle's own error shows what their length costs.
+        the oracle's own error shows what their length costs. Nor do maxima, which
+        round nothing.
         """
         terms, size = self.terms[mode], value.size
         self._sizes[layer.name] = size
         if isinstance(layer.attributes, BatchNormAttributes) and mode == "training":
             size = layer.params["mean"].value.size
-        product = any(name.startswith("W") for name in layer.params)
-        sizes = [] if product else [self._sizes[name] for name in layer.incoming]
+        sizes = [self._sizes[name] for name in layer.incoming] if _sums(layer) else []
         own = max([1, *(each // max(size, 1) for each in sizes)])
         terms[layer.name] = max([own, *(terms[name] for name in layer.incoming)])
         return own
+
+
+def _sums(layer: Layer) -> bool:
+    """Whether a layer may sum otherwise than by matrix products."""
+    functions = [getattr(layer.attributes, name, None) for name in ("mode", "pool_function")]
+    return "max" not in functions and not any(name.startswith("W") for name in layer.params)
