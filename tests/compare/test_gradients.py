@@ -178,7 +178,7 @@ def test_a_float32_record_beyond_a_kink_is_excused_only_beside_the_kink(offset, 
 # --- slopes of the reference
 
 
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("name", SLOPES)
 def test_slopes_of_the_reference_catch_wrong_gradients_at_their_place(name, net_and_record):
     mutant = SLOPES[name]

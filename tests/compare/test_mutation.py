@@ -54,7 +54,7 @@ def test_ports_with_other_names_are_equal(net, build_port, net_and_record):
     assert not any("layers/" in comparison.subject for comparison in report.comparisons)
 
 
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(9)
 @pytest.mark.parametrize("net", NETS)
 def test_no_seed_raises_a_false_alarm(net, build_port, net_and_record):
     network, _ = net_and_record(net)
