@@ -112,7 +112,8 @@ def load_script(
     if found is None:
         raise ScriptError(f"{script}: PATH.py:FUNCTION is expected")
     path, function = Path(found["path"]), found["function"]
-    choices = Choices(lasagne_version or NEWEST, flip_filters)
+    said = lasagne_version is not None
+    choices = Choices(lasagne_version or NEWEST, flip_filters, said=said)
     run = _run(path, function, dict(kwargs or {}), python, choices)
     root = _layers(run, f"{path}:{function}")
     drawn = [

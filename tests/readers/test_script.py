@@ -390,6 +390,30 @@ def test_lstms_of_the_time_are_refused_with_peepholes(script, version):
         assert lasport.load(script(source), **options).layers[-1].output_shape == (None, 3, 4)
 
 
+UNDECIDED = {
+    "MaxPool2DLayer(images, 2)": "1 MaxPool2DLayers do not say ignore_border",
+    "MaxPool2DLayer(images, 2, ignore_border=True)": None,
+    "MaxPool2DLayer(images, (3, 2))": None,  # which divide the sizes
+    "LSTMLayer(sequence, 4)": "1 LSTMLayers have peepholes, which Lasagne 0.1, and any before",
+    "LSTMLayer(sequence, 4, peepholes=False)": None,
+}
+
+
+@pytest.mark.parametrize("layer", UNDECIDED)
+def test_what_the_version_alone_decides_is_noted(script, layer):
+    source = f"""
+        from lasagne.layers import InputLayer, LSTMLayer, MaxPool2DLayer
+        def build():
+            images, sequence = InputLayer((None, 1, 9, 4)), InputLayer((None, 5, 3))
+            return {layer}
+    """
+    expected = UNDECIDED[layer]
+    notes = [n for n in lasport.load(script(source), untrained=True).notes if "at random" not in n]
+    assert [note[: len(expected or "")] for note in notes] == ([expected] if expected else [])
+    said = lasport.load(script(source), untrained=True, lasagne_version="0.2.dev1")
+    assert not [note for note in said.notes if "at random" not in note]
+
+
 def test_an_unknown_version_is_no_version(script):
     with pytest.raises(UsageError, match=r"'0\.3' is no version of Lasagne: 0\.1, 0\.2\.dev1, or"):
         lasport.load(script(GPU_OR_NOT), lasagne_version="0.3")

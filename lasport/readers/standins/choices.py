@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 
 from lasport.errors import ScriptError, UsageError
 
-__all__ = ["CHOICES", "NEWEST", "ON_GPU", "Choices"]
+__all__ = ["CEILED_BEFORE", "CHOICES", "NEWEST", "ON_GPU", "Choices"]
 
 NEWEST = "0.2.dev1"
 RELEASES = {"0.1": "2015-08-13", NEWEST: "9999-12-31"}
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
+# Pools that gave one more where the size was no multiple, unless told otherwise.
+CEILED_BEFORE = ("MaxPool1DLayer", "MaxPool2DLayer", "Pool2DLayer")
 # Until the day before, these classes had this default; found in Lasagne's history.
 FORMER_DEFAULTS = (
-    ("2015-08-13", ("MaxPool1DLayer", "MaxPool2DLayer", "Pool2DLayer"), "ignore_border", False),
+    ("2015-08-13", CEILED_BEFORE, "ignore_border", False),
     ("2015-11-12", ("GRULayer",), "learn_init", True),
 )
 # Until the day before, an LSTM's output gate had its peephole behind the nonlinearity.
@@ -35,6 +37,16 @@ FORMER_NAMES = {
 ON_GPU = (".dnn", ".corrmm", ".cuda_convnet")
 
 
+NOTES = {
+    "flip": "do not say flip_filters and are taken not to flip; a machine without cuDNN may have "
+    "trained Conv2DLayers in their place, which do (flip_filters=True, --flip-filters yes)",
+    "pool": "do not say ignore_border, which was False before 2015-08-13 and matters for the sizes "
+    "that they meet (lasagne_version=, --lasagne-version)",
+    "peephole": "have peepholes, which Lasagne 0.1, and any before 2015-10-02, computed otherwise "
+    "(lasagne_version='0.1', --lasagne-version 0.1)",
+}
+
+
 @dataclass
 class Choices:
     """What is taken where a script does not say, and which layers did not say it.
@@ -46,12 +58,19 @@ class Choices:
     flip_filters : bool or None
         Of convolutions that only a GPU computes and that leave it open; by default theirs.
     unflipped : list of str
-        Such layers, by name, that `flip_filters` leaves to the default.
+        Such layers, by class, that `flip_filters` leaves to the default.
+    said : bool
+        Whether somebody named the version.
+    undecided : dict of str to list of str
+        Layers, by class, whose output another version would have computed otherwise: by what they
+        do not say.
     """
 
     version: str = NEWEST
     flip_filters: bool | None = None
     unflipped: list[str] = field(default_factory=list)
+    said: bool = True
+    undecided: dict[str, list[str]] = field(default_factory=lambda: {"pool": [], "peephole": []})
 
     def __post_init__(self) -> None:
         if self.version not in RELEASES and not DATE.fullmatch(self.version):
@@ -123,14 +142,10 @@ class Choices:
 
     def notes(self) -> tuple[str, ...]:
         """Return what somebody should know who trusts the net."""
-        if not self.unflipped:
-            return ()
-        note = (
-            f"{len(self.unflipped)} {self.unflipped[0]}s do not say flip_filters and are taken not "
-            "to flip; a machine without cuDNN may have trained Conv2DLayers in their place, which "
-            "do (flip_filters=True, --flip-filters yes)"
+        noted = {"flip": self.unflipped, **({} if self.said else self.undecided)}
+        return tuple(
+            f"{len(names)} {names[0]}s {NOTES[what]}" for what, names in noted.items() if names
         )
-        return (note,)
 
 
 # Outside of a script, the defaults.

@@ -10,6 +10,7 @@ import inspect
 import operator
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import FunctionType
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from lasport.errors import ScriptError
 from lasport.readers.live import inert, read_layers
-from lasport.readers.standins.choices import CHOICES
+from lasport.readers.standins.choices import CEILED_BEFORE, CHOICES
 from lasport.readers.standins.declarations import DECLARATIONS, Gate
 from lasport.readers.standins.parts import Constant, Initializer, as_tuple, or_linear
 from lasport.readers.standins.symbols import (
@@ -438,6 +439,7 @@ def _declare(kind: str, base: type[Layer], signature: inspect.Signature) -> type
     def initialize(self: Layer, *args: Any, **kwargs: Any) -> None:
         choices = CHOICES.get()
         bound = signature.bind(*args, **choices.renamed(name, signature.parameters, kwargs))
+        said = set(bound.arguments) | set(bound.arguments.get("kwargs", ()))
         former = choices.defaults(kind, bound.arguments)
         bound.arguments |= former
         bound.apply_defaults()
@@ -449,11 +451,28 @@ def _declare(kind: str, base: type[Layer], signature: inspect.Signature) -> type
             base.__init__(self, next(iter(arguments.values())), **options)
             return
         build(self, family, arguments, options)
+        _note_version(self, family, "ignore_border" in said)
 
     me = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
     full = signature.replace(parameters=[me, *signature.parameters.values()])
     initialize.__signature__ = full  # type: ignore[attr-defined]
     return type(name, (base,), {"__init__": initialize, "__module__": module, "kind": kind})
+
+
+def _note_version(layer: Layer, family: Family, says_border: bool) -> None:
+    """Note a layer that computes what it does by the version alone."""
+    undecided, name = CHOICES.get().undecided, layer.kind.rpartition(".")[2]
+    if getattr(layer, "peepholes", False):
+        undecided["peephole"].append(name)
+    # Padded ones were never other than floored.
+    if name in CEILED_BEFORE and not says_border and not np.any(layer.pad):  # type: ignore[attr-defined]
+        attributes = _attributes(layer, family)
+        shapes = {
+            family.output_shape(replace(attributes, ignore_border=border), [layer.input_shape])
+            for border in (True, False)
+        }
+        if len(shapes) > 1:
+            undecided["pool"].append(name)
 
 
 def _inherited(base: type[Layer], signature: inspect.Signature) -> Arguments:
