@@ -1,0 +1,154 @@
+"""The examples of tf.compat.v1 train as their Lasagne twins did, step by step."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lasport.compare.metrics import STRUCTURE_BOUND
+from lasport.oracles.reference import run_reference
+from lasport.spec import Array
+
+tf = pytest.importorskip("tensorflow")
+v1 = tf.compat.v1
+
+EXAMPLES = Path(__file__).parent.parent / "examples" / "tf1"
+# The argument that makes each program average variances, as TensorFlow does.
+VARIANCES = {
+    "update_ops": {"profile": "stock"},
+    "population_statistics": {"average": "variance"},
+    "moving_average": {"average": "variance"},
+    "normalized_logits": {"profile": "stock"},
+    "penalized": {"profile": "stock"},
+    "towers": {"profile": "stock"},
+}
+
+
+@pytest.fixture(autouse=True)
+def on_the_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    yield
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(EXAMPLES)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def digits() -> Any:
+    return import_module("digits")
+
+
+def recorded(name: str) -> dict[str, Array]:
+    with np.load(EXAMPLES / "recorded" / f"{name}.npz") as archive:
+        return {key: archive[key] for key in archive.files}
+
+
+def project(values: list[Array]) -> list[float]:
+    """Return the numbers that stand for arrays in the recorded files."""
+    return [
+        float(np.dot(np.random.RandomState(v.size).normal(size=v.size), np.ravel(v)))
+        for v in values
+    ]
+
+
+def assert_close(found: Any, expected: Array) -> None:
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(found, expected, rtol=0, atol=STRUCTURE_BOUND * scale)
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_losses_parameters_and_averages_are_lasagnes_in_each_step(name, digits):
+    expected = recorded(name)
+    with tf.Graph().as_default(), v1.Session() as session:
+        program = import_module(name).build()
+        digits.initialize(program, session)
+        some = digits.load(program.images.shape[1:])[0][-12:]
+
+        def outputs() -> list[Array]:
+            return [digits.predict(program, session, some, mode) for mode in (False, True)]
+
+        assert_close(outputs(), expected["before"])
+        digits.initialize(program, session)  # one mode of two programs moves the averages
+        count = 0
+        for loss, wanted, projections in zip(
+            digits.train(program, session),
+            expected["losses"],
+            expected["projections"],
+            strict=True,
+        ):
+            assert_close(loss, wanted)
+            assert_close(project(program.values(session)), projections)
+            count += 1
+        assert count >= 50
+        assert expected["losses"][-1] < expected["losses"][0] / 2
+        assert_close(outputs(), expected["after"])
+        if name == "towers":
+            session.run(v1.get_collection("averaged"))
+            net = digits.lasagne_net(name)
+            values = zip(net.owned_params(), program.values(session), strict=True)
+            averages = [value for (_, param), value in values if param.trainable]
+            assert_close(project(averages), expected["averages"])
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_both_modes_are_the_references(name, digits):
+    """Lasagne 0.1, the one to install, has no batch normalization: the reference stands for it."""
+    net = digits.lasagne_net(name)
+    shape = net.layers[0].output_shape[1:]
+    some = digits.load(shape)[0][-12:]
+    for mode, expected in zip((False, True), recorded(name)["before"], strict=True):
+        found = run_reference(net, [some], training=mode).layers[-1]
+        assert_close(found, expected)
+
+
+@pytest.mark.thinned(3)
+@pytest.mark.parametrize("name", VARIANCES)
+def test_averaged_variances_leave_the_training_as_it_is_and_change_the_test(name, digits):
+    expected = recorded(name)
+    with tf.Graph().as_default(), v1.Session() as session:
+        program = import_module(name).build(**VARIANCES[name])
+        digits.initialize(program, session)
+        losses = list(digits.train(program, session))
+        some = digits.load(program.images.shape[1:])[0][-12:]
+        found = digits.predict(program, session, some)
+    if name != "towers":  # its max pools meet ties
+        assert_close(losses, expected["losses"])
+    off = np.abs(found - expected["after"][0]).max() / expected["after"][0].max()
+    (shown,) = cells(f"| `{name}.py` | ([0-9.]+) |")
+    assert off == pytest.approx(float(shown), rel=0.05)
+
+
+@pytest.mark.thinned(6)
+@pytest.mark.parametrize("name", sorted(VARIANCES))
+def test_the_readme_says_what_goes_wrong(name, digits):
+    alpha = {"moving_average": 0.25}.get(name, 0.1)
+    rows = digits.what_goes_wrong(import_module(name).build, alpha)
+    right, *wrong = cells(rf"| `{name}.py` | (\d+) " + r"| (\d+), off by ([0-9.]+) " * 3 + "|")
+    expected = [
+        (float(right), 0.0),
+        *zip(map(float, wrong[::2]), map(float, wrong[1::2]), strict=True),
+    ]
+    for (count, difference), (shown, far) in zip(rows.values(), expected, strict=True):
+        assert abs(count - shown) <= 2
+        assert difference == pytest.approx(far, abs=0.02)
+
+
+def cells(row: str) -> list[str]:
+    """Return what the groups of a row of the README's tables match."""
+    text = (EXAMPLES / "README.md").read_text("utf-8")
+    (found,) = re.findall("^" + row.replace("|", r"\|") + "$", text, re.MULTILINE)
+    return [found] if isinstance(found, str) else list(found)
+
+
+@pytest.mark.parametrize("name", VARIANCES)
+def test_programs_and_records_are_small(name):
+    assert len((EXAMPLES / f"{name}.py").read_text("utf-8").splitlines()) < 100
+    assert (EXAMPLES / "recorded" / f"{name}.npz").stat().st_size < 20_000
