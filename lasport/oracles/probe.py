@@ -60,7 +60,7 @@ import numpy as np
 
 MYPY = False
 if MYPY:
-    from collections.abc import Callable, Iterable, Iterator, Sequence  # noqa: F401 - in type comments, unseen by ruff
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence  # noqa: F401 - in type comments, unseen by ruff
     from typing import Any, BinaryIO  # noqa: F401 - likewise
 
     Array = np.ndarray[Any, np.dtype[Any]]
@@ -547,14 +547,13 @@ def probe_layers(
     record.update(gradients)
     text = json.dumps(meta, sort_keys=True)
     record["meta"] = np.array(text.encode("ascii").decode("ascii"))  # unicode in Python 2 too
-    return dict((key, np.array(value, order="C")) for key, value in record.items())
+    return dict((key, np.asarray(value, order="C")) for key, value in record.items())
 
 
-def pack_record(record, compression=zipfile.ZIP_DEFLATED):
-    # type: (dict[str, Array], int) -> bytes
-    """Return a record as the content of an npz: the same record gives the same bytes."""
-    content = BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
+def write_arrays(stream, record, compression=zipfile.ZIP_DEFLATED):
+    # type: (BinaryIO, Mapping[str, Array], int) -> None
+    """Write a record as the content of an npz: the same record gives the same bytes."""
+    with zipfile.ZipFile(stream, "w", allowZip64=True) as archive:  # Python 2 has to be asked
         for key in sorted(record):
             buffer = BytesIO()
             np.lib.format.write_array(  # type: ignore[no-untyped-call] # numpy has no types
@@ -564,7 +563,6 @@ def pack_record(record, compression=zipfile.ZIP_DEFLATED):
             member.compress_type = compression
             member.external_attr = 0o644 << 16
             archive.writestr(member, buffer.getvalue())
-    return content.getvalue()
 
 
 def save_record(path, record):
@@ -573,7 +571,7 @@ def save_record(path, record):
     partial = path + ".partial"
     try:
         with open(partial, "wb") as stream:
-            stream.write(pack_record(record))
+            write_arrays(stream, record)
         if os.name == "nt" and os.path.exists(path):  # Python 2.7 has no os.replace
             os.remove(path)
         os.rename(partial, path)

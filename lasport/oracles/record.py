@@ -12,7 +12,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from os import PathLike, fspath
 from typing import Literal, NamedTuple, TypeAlias, TypedDict, cast
 
@@ -20,8 +19,8 @@ import numpy as np
 
 from lasport.atomic import replacing
 from lasport.errors import UnreadableFileError
-from lasport.oracles.probe import FORMAT, pack_record
-from lasport.readers.containers import read_bytes
+from lasport.oracles.probe import FORMAT, write_arrays
+from lasport.readers.containers import open_content
 from lasport.spec import Array
 
 __all__ = [
@@ -227,13 +226,14 @@ def read_record(path: str | PathLike[str]) -> Record:
     lasport.errors.UnreadableFileError: missing.npz: No such file or directory
     """
     name = fspath(path)
-    content = read_bytes(path)
+    content = open_content(path)
     try:
-        archive = np.load(BytesIO(content), allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise UnreadableFileError("a single array, not a parity record")
-        with archive:
-            return Record.from_arrays({key: archive[key] for key in archive.files})
+        with content:
+            archive = np.load(content, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise UnreadableFileError("a single array, not a parity record")
+            with archive:
+                return Record.from_arrays({key: archive[key] for key in archive.files})
     except UnreadableFileError as error:
         raise UnreadableFileError(f"{name}: {error}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -251,8 +251,8 @@ def write_record(path: str | PathLike[str], record: Record) -> None:
         The same record gives the same bytes.
     """
     text = np.array(json.dumps(record.meta, sort_keys=True))
-    with replacing(path) as partial:
-        partial.write_bytes(pack_record({**record.arrays, "meta": text}))
+    with replacing(path) as partial, partial.open("wb") as stream:
+        write_arrays(stream, {**record.arrays, "meta": text})
 
 
 def _parse_meta(text: str) -> RecordMeta:

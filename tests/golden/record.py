@@ -114,8 +114,9 @@ def record_case(name, theano, protocol):
     net = build_alone(name, theano)
     write(name + ".pkl.bz2", compress(pickle.dumps(net, protocol), ".bz2"))
     # Far smaller than arrays that an npz compresses one by one.
-    record = probe.pack_record(probe.probe_layers(net, **arguments(name)), zipfile.ZIP_STORED)
-    write(name + ".npz.bz2", compress(record, ".bz2"))
+    content = io.BytesIO()
+    probe.write_arrays(content, probe.probe_layers(net, **arguments(name)), zipfile.ZIP_STORED)
+    write(name + ".npz.bz2", compress(content.getvalue(), ".bz2"))
     if name in TRAINED:
         train_once(net)
         suffix = TRAINED[name]
