@@ -396,15 +396,27 @@ def numbered(prefix, values):
 
 
 @contextlib.contextmanager
-def unchanged(params):
-    # type: (Sequence[Variable]) -> Iterator[list[Array]]
-    """Provide the values of shared variables, and give them back at the end."""
-    values = [param.get_value() for param in params]
+def restored(params, values):
+    # type: (Sequence[Variable], Sequence[Array]) -> Iterator[None]
+    """Give shared variables their values back at the end."""
     try:
-        yield values
+        yield
     finally:
-        for param, value in zip(params, values):
-            param.set_value(value)
+        for param, value, new in zip(params, values, read_params(params, values)):
+            if new is not value:
+                param.set_value(value)
+
+
+def read_params(params, known):
+    # type: (Sequence[Variable], Sequence[Array]) -> list[Array]
+    """Return the values of shared variables: the arrays that are known, where nothing changed.
+
+    Most parameters change in no training pass, and need not be in memory once for each.
+    """
+    return [
+        old if np.array_equal(param.get_value(borrow=True), old) else param.get_value()
+        for param, old in zip(params, known)
+    ]
 
 
 def run_mode(mode, forward, arrays, outputs):
@@ -417,8 +429,8 @@ def run_mode(mode, forward, arrays, outputs):
     return record
 
 
-def run_passes(training, params, batches, tell):
-    # type: (Pass, Sequence[Variable], Sequence[Sequence[Array]], Tell) -> dict[str, Array]
+def run_passes(training, params, values, batches, tell):
+    # type: (Pass, Sequence[Variable], Sequence[Array], Sequence[Sequence[Array]], Tell) -> dict[str, Array]
     """Return what consecutive training passes are fed and draw, and the parameters after each."""
     record = {}  # type: dict[str, Array]
     for p, batch in enumerate(batches, 1):
@@ -426,7 +438,8 @@ def run_passes(training, params, batches, tell):
         _, masks = training.run(batch)
         record.update(numbered("batches/%d" % p, batch))
         record.update(("passes/%d/%s" % (p, key), mask) for key, mask in masks.items())
-        record.update(numbered("training/params/%d" % p, [v.get_value() for v in params]))
+        values = read_params(params, values)
+        record.update(numbered("training/params/%d" % p, values))
     return record
 
 
@@ -529,16 +542,16 @@ def probe_layers(
         (n, param) for n, param in enumerate(params) if "trainable" in meta["params"][n]["tags"]
     )
     record = numbered("inputs", fed)
-    with unchanged(params) as before:
-        record.update(numbered("params", before))
+    before = [param.get_value() for param in params]
+    record.update(numbered("params", before))
     tell("building functions")
     forward = dict((mode, Pass(layers, sources, fixed, seed)) for mode, fixed in MODES)
     for mode, _ in MODES:
         tell(mode)
-        with unchanged(params):
+        with restored(params, before):
             record.update(run_mode(mode, forward[mode], fed, meta["outputs"]))
-    with unchanged(params):
-        record.update(run_passes(forward["training"], params, batches, tell))
+    with restored(params, before):
+        record.update(run_passes(forward["training"], params, before, batches, tell))
     shapes = [record["inference/outputs/%d" % j].shape for j in range(len(outputs))]
     dtype = meta["floatX"]
     record.update(numbered("cotangents", [draw_values(rng, shape, dtype) for shape in shapes]))
@@ -710,13 +723,6 @@ def read_inputs(path):
         return found
 
 
-def read_params(path):
-    # type: (str) -> list[Array]
-    """Return the ``params/N`` of an npz, if it has any."""
-    with np.load(path, allow_pickle=False) as archive:
-        return read_series(archive, "params")
-
-
 def import_lasagne():
     # type: () -> str
     """Import Theano and Lasagne, and return their versions."""
@@ -792,7 +798,8 @@ def load(options):
     if options.inputs is not None:
         arguments.update(read_inputs(options.inputs))
         shown += ["--inputs", "IN.npz"]
-        params = read_params(options.inputs)
+        with np.load(options.inputs, allow_pickle=False) as archive:
+            params = read_series(archive, "params")
         if params:
             set_params(outputs, params)
     arguments.setdefault("command", " ".join(shown))
