@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from lasport.compare.averages import DTYPES
+from lasport.layers.nonlinearities import Nonlinearity
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.oracles.forward import Computed, Forward, Held, cast
 from lasport.oracles.narrow import NARROW
@@ -194,14 +196,14 @@ class Original:
         Pools and batch statistics count: numpy sums these pairwise, other
         frameworks in another order. Matrix products and convolutions do not: there
         the oracle's own error shows what their length costs. Nor do maxima, which
-        round nothing.
+        round nothing. An ELU counts as what its port may lose near 0.
         """
         terms, size = self.terms[mode], value.size
         self._sizes[layer.name] = size
         if isinstance(layer.attributes, BatchNormAttributes) and mode == "training":
             size = layer.params["mean"].value.size
         sizes = [self._sizes[name] for name in layer.incoming] if _sums(layer) else []
-        own = max([1, *(each // max(size, 1) for each in sizes)])
+        own = max([1, *(each // max(size, 1) for each in sizes), _lost(layer, value)])
         terms[layer.name] = max([own, *(terms[name] for name in layer.incoming)])
         return own
 
@@ -210,3 +212,17 @@ def _sums(layer: Layer) -> bool:
     """Whether a layer may sum otherwise than by matrix products."""
     functions = [getattr(layer.attributes, name, None) for name in ("mode", "pool_function")]
     return "max" not in functions and not any(name.startswith("W") for name in layer.params)
+
+
+def _lost(layer: Layer, value: Array) -> int:
+    """Return the terms that cost as much as ``exp(x) - 1`` does where it is small.
+
+    Theano has ``expm1``; Keras' own activations lose half a unit in the last place of 1, or of the
+    negative scale, however small all results are.
+    """
+    nonlinearity = getattr(layer.attributes, "nonlinearity", None)
+    if not isinstance(nonlinearity, Nonlinearity) or nonlinearity.function not in ("elu", "selu"):
+        return 1
+    lost = math.prod(nonlinearity.constants.values())
+    largest = float(np.abs(value[np.isfinite(value)]).max(initial=0))
+    return math.ceil((lost / largest) ** 2) if 0 < largest < lost else 1
