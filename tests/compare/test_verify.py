@@ -438,6 +438,17 @@ def test_a_mean_over_a_large_image_rounds_otherwise_and_is_equal():
     assert verify(net, passes=(1,))
 
 
+def test_an_elu_of_small_numbers_rounds_otherwise_and_is_equal():
+    # Keras computes exp(x) - 1, Theano and the reference have expm1.
+    net = dense(source((None, 5)), 4, 5, "elu", name="small")
+    for name in ("W", "b"):
+        net.state[name].state["container"].state["storage"][0] *= 1e-3
+    report = verify(build_network(net), passes=(1,))
+    worst = max(one.difference.relative for one in report.comparisons if one.dtype == "float32")
+    assert worst > 1e-6
+    assert report.ok
+
+
 def hand_port(net: Network, dtype: str, momentum: float = 0.9) -> Any:
     """Return a port of dense -> normalization -> dense, as somebody would write it."""
     first, norm_layer, last = (one for one in net.layers if one.params)
