@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lasport.atomic import require_writable
-from lasport.errors import UnreadableFileError, UsageError
+from lasport.errors import ComparisonError, UnreadableFileError, UsageError
 from lasport.spec import Array, Network
 
 if TYPE_CHECKING:
@@ -722,11 +722,31 @@ def diagnose(
         from lasport.targets.keras_file import read_model
 
         model = read_model(path)
+    progress("taking the model apart")
+    try:
+        return _diagnose_model(net, model, "float64", align, data_format, seed, progress)
+    except ComparisonError as error:
+        # TensorFlow, or a layer of the user's, may not compute in double precision.
+        try:
+            return _diagnose_model(net, model, "float32", align, data_format, seed, progress)
+        except ComparisonError:
+            raise error from None
+
+
+def _diagnose_model(
+    net: Network,
+    model: keras.Model,
+    dtype: str,
+    align: Mapping[str, str] | None,
+    data_format: DataFormat | None,
+    seed: int,
+    progress: Callable[[str], None],
+) -> Diagnosis:
+    """Diagnose a model in one float type."""
     from lasport.compare.diagnosis.diagnose import diagnose_parts
     from lasport.targets.keras_dissection import Dissection
 
-    progress("taking the model apart")
-    port = Dissection(model, net)
+    port = Dissection(model, net, dtype)
     return diagnose_parts(
         net,
         port,

@@ -78,7 +78,13 @@ class Dissection:
         ):
             if len(ours) != len(theirs):
                 raise ComparisonError(f"the model has {len(ours)} {what}, the net {len(theirs)}")
-        copy = _Separated.of(self, dtype)
+        try:
+            copy = _Separated.of(self, dtype)
+        except ComparisonError:
+            raise
+        except Exception as error:  # a layer of the user's may compute in one float type only
+            reason = str(error).strip().partition("\n")[0]
+            raise ComparisonError(f"the model cannot be copied in {dtype}: {reason}") from error
         assert isinstance(copy, _Separated)
         self.copy = copy
         self._tensors: dict[str, keras.KerasTensor] = {}

@@ -19,6 +19,8 @@ from lasport.targets.parts import Part, TakenApart, between
 
 __all__ = ["diagnose_opaque", "diagnose_parts"]
 
+SINGLE = "what single precision rounds away: the model cannot be run in double precision"
+
 
 def diagnose_parts(
     network: Network,
@@ -86,7 +88,11 @@ def diagnose_parts(
         model,
         tuple(causes),
         tuple(_pairs(bench)),
-        (*network.notes, *(cause.sentence for cause in consequences)),
+        (
+            *network.notes,
+            *((SINGLE,) if port.dtype == "float32" else ()),
+            *(cause.sentence for cause in consequences),
+        ),
         len(bench.units),
         largest(whole) if causes and modelled else None,
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 import lasport
@@ -15,8 +17,9 @@ from lasport import demo
 from lasport.compare.diagnosis.result import Diagnosis
 from lasport.compare.metrics import STRUCTURE_BOUND
 from lasport.errors import ComparisonError, UsageError
+from tests.compare.diagnosis import ports
 from tests.compare.diagnosis.mistakes import DOUBLE, SINGLE, Mistake
-from tests.compare.diagnosis.ports import STYLES, build, load_net
+from tests.compare.diagnosis.ports import LRN, STYLES, build, load_net
 
 RIGHT = [(name, style) for name, styles in STYLES.items() for style in styles]
 
@@ -196,6 +199,29 @@ def test_layers_that_draw_for_themselves_are_not_compared():
         "drew random numbers that nobody can repeat" in (cause.problem or "")
         for cause in diagnosis.causes
     )
+
+
+@keras.saving.register_keras_serializable("tests")
+class SingleLRN(LRN):
+    """What TensorFlow's kernel does: nothing in double precision on a CPU."""
+
+    def call(self, x: Any) -> Any:
+        half = self.n // 2
+        return tf.nn.local_response_normalization(x, half, self.k, self.alpha, self.beta)
+
+
+@pytest.mark.parametrize(
+    ("mistakes", "expected"),
+    (({}, set()), ({"fc epsilon": 1e-3}, {("fc_bn", "epsilon")})),
+)
+def test_what_cannot_compute_in_double_precision_is_judged_in_single(
+    mistakes, expected, monkeypatch
+):
+    monkeypatch.setattr(ports, "LRN", SingleLRN)
+    diagnosis = lasport.diagnose(load_net("images"), build("images", mistakes))
+    assert named(diagnosis) == expected
+    assert bool(diagnosis) is not bool(expected)
+    assert any("the model cannot be run in double" in note for note in diagnosis.not_compared)
 
 
 def test_a_diagnosis_is_plain_data(tmp_path):
