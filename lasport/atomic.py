@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from lasport.errors import UsageError
 
-__all__ = ["filling", "replacing", "require_fillable", "require_writable"]
+__all__ = ["filling", "replacing", "require_fillable", "require_writable", "write_json"]
 
 
 @contextmanager
@@ -76,6 +78,31 @@ def filling(path: str | os.PathLike[str], sign: str | None = None) -> Iterator[P
         if target.exists():
             target.replace(Path(directory) / "old")
         partial.replace(target)
+
+
+def write_json(path: str | os.PathLike[str], content: Mapping[str, object]) -> None:
+    """Write plain data as JSON; an interrupted run leaves the old file or none.
+
+    Parameters
+    ----------
+    path : path-like
+        Replaced if it exists.
+    content : mapping
+        Infinities and NaN, which JSON does not have, are written as strings.
+    """
+    text = json.dumps(_finite(content), indent=1, allow_nan=False)
+    with replacing(path) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
 
 
 def require_fillable(path: str | os.PathLike[str], sign: str | None = None) -> None:

@@ -9,7 +9,7 @@ from lasport.readers.parameters import SavedParameters
 from lasport.spec import Array, Network, columns, format_shape
 from lasport.targets.keras_calls import Call, Calls
 
-__all__ = ["outline", "outline_findings", "outline_parameters"]
+__all__ = ["lost_values", "outline", "outline_findings", "outline_parameters"]
 
 OWN = "lasport.keras_layers."
 NOTHING = "nothing: it passes on what it is given"
@@ -47,17 +47,22 @@ def outline(calls: Calls) -> Iterator[str]:
 
 def outline_findings(net: Network) -> Iterator[str]:
     """Say what stands out: numbers that are none, and where layers were made, if the file tells."""
-    for layer, param in net.owned_params():
-        lost = extent(param.value).not_finite
-        if lost:
-            name = f"{layer.name}.{param.name}"
-            yield f"warning: {lost} of {param.value.size} values of {name} are not finite"
+    yield from lost_values(net)
     traced = [layer for layer in net.layers if layer.made_at is not None]
     width = max((len(layer.name) for layer in traced), default=0)
     if traced:
         yield "Made at, in the source of whoever saved it:"
     for layer in traced:
         yield f"  {layer.name:<{width}}  {layer.made_at}"
+
+
+def lost_values(net: Network) -> Iterator[str]:
+    """Warn of parameters with NaN or infinity, which training that went wrong leaves behind."""
+    for layer, param in net.owned_params():
+        lost = extent(param.value).not_finite
+        if lost:
+            name = f"{layer.name}.{param.name}"
+            yield f"warning: {lost} of {param.value.size} values of {name} are not finite"
 
 
 def outline_parameters(parameters: SavedParameters) -> Iterator[str]:

@@ -356,6 +356,17 @@ def test_optimized_model_gives_the_same_outputs(net, tmp_path, capsys):
     np.testing.assert_allclose(keras.saving.load_model(output)(x), slow, rtol=1e-5)
 
 
+def test_values_that_are_no_numbers_are_said(net, tmp_path, capsys):
+    values = lasport.load(net).param_values()
+    values[1] = values[1].copy()
+    values[1].flat[:2] = np.nan, np.inf
+    np.savez(tmp_path / "lost.npz", *values)
+    given = ["--params", str(tmp_path / "lost.npz")]
+    assert main(["convert", str(net), *given, "-o", str(tmp_path / "o.npz")]) == 0
+    warning = "lasport: warning: 2 of 16 values of conv1_bn.beta are not finite\n"
+    assert warning in capsys.readouterr().err
+
+
 def test_script_does_not_replace_the_build_script(tmp_path, capsys):
     (tmp_path / "net.py").write_text("def build(): pass")
     assert main(["convert", f"{tmp_path}/net.py:build", "-o", f"{tmp_path}/net.py"]) == 2

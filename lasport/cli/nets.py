@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from lasport.api import load, simplify, to_keras
 from lasport.exporting import export_weights
+from lasport.outline import lost_values
 from lasport.own_layers import run_registrations
 from lasport.readers.script import is_script
 from lasport.spec import Network
-from lasport.terminal import Progress, startup_silenced, status_line
+from lasport.terminal import Progress, show, startup_silenced, status_line
 from lasport.translate import translate
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ def load_translatable(arguments: argparse.Namespace, progress: Progress) -> Netw
     progress("reading the net")
     net = load_net(arguments)
     translate(net)
+    for warning in lost_values(net):
+        progress("")
+        show(f"lasport: {warning}", sys.stderr)
     return net
 
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import statistics
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from lasport.atomic import replacing
+from lasport.atomic import replacing, write_json
 from lasport.compare.evidence import RunningStatistic, WorstLayer
 from lasport.compare.metrics import Agreement, Difference, Rounding
 from lasport.compare.provenance import Provenance
 from lasport.compare.wording import class_remarks, median_text, walk_remarks
 
-__all__ = ["SCHEMA", "Comparison", "Drift", "Group", "Report", "finite"]
+__all__ = ["SCHEMA", "Comparison", "Drift", "Group", "Report"]
 
 SCHEMA = 1  # of to_dict and to_json; docs/report.md says what changes it
 
@@ -318,17 +317,4 @@ class Report:
         path : path-like
             Replaced if it exists. Infinities and NaN are written as strings.
         """
-        text = json.dumps(finite(self.to_dict()), indent=1, allow_nan=False)
-        with replacing(path) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
-
-
-def finite(value: object) -> object:
-    """Replace the floats that JSON does not have by their names."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(item) for item in value]
-    return value
+        write_json(path, self.to_dict())

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from lasport.atomic import replacing
-from lasport.compare.report import finite
+from lasport.atomic import write_json
 
 __all__ = ["Cause", "Diagnosis", "Pair", "Remedy"]
 
@@ -186,9 +184,7 @@ class Diagnosis:
         path : path-like
             Replaced if it exists. Infinities and NaN are written as strings.
         """
-        text = json.dumps(finite(self.to_dict()), indent=1, allow_nan=False)
-        with replacing(path) as partial:
-            partial.write_text(text + "\n", encoding="utf-8")
+        write_json(path, self.to_dict())
 
     def _verdict(self) -> str:
         if self.equal:
