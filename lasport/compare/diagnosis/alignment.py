@@ -117,6 +117,9 @@ class Alignment:
 
 def role_of_step(step: Step) -> str:
     """Return what kind of arithmetic a step is."""
+    a = step.attributes
+    if isinstance(a, NonlinearityAttributes) and a.nonlinearity.function == "linear":
+        return MOVES  # it only passes on
     return next((r for p, r in OF_STEPS.items() if re.fullmatch(p, step.family)), UNKNOWN)
 
 

@@ -19,6 +19,7 @@ from lasport.targets.parts import Part, TakenApart, between
 
 __all__ = ["diagnose_opaque", "diagnose_parts"]
 
+SHARED = "whether weights that layers of the net share are one in the model, or copies; verify does"
 SINGLE = "what single precision rounds away: the model cannot be run in double precision"
 
 
@@ -91,6 +92,7 @@ def diagnose_parts(
         (
             *network.notes,
             *((SINGLE,) if port.dtype == "float32" else ()),
+            *((SHARED,) if network.shares_params else ()),
             *(cause.sentence for cause in consequences),
         ),
         len(bench.units),

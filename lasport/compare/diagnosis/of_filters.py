@@ -142,7 +142,8 @@ def _numbers(case: Case, forms: Sequence[Form], change: Callable[[Step], Step]) 
         return
     with np.errstate(all="ignore"):
         ratio = float(np.median(stored / right))
-    if np.isfinite(ratio) and np.allclose(stored, ratio * right, rtol=1e-6, atol=0):
+    scaled = np.isfinite(ratio) and abs(ratio - 1) > 1e-5
+    if scaled and np.allclose(stored, ratio * right, rtol=1e-6, atol=0):
         yield case.edit(f"its kernel, which is W times {ratio:.6g}, becomes W", change, 2)
     elif np.array_equal(np.sort(stored, axis=None), np.sort(right, axis=None)):
         fix = "its kernel, which holds W's numbers in another order, becomes W"
