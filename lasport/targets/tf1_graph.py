@@ -139,9 +139,10 @@ def build_graph(calls: Calls, inputs: Tensors, training: bool | Tensor) -> Graph
 
 
 def _build(calls: Calls, inputs: Tensors, training: bool | Tensor) -> Graph:
-    # Keras' own variables stay in a graph that nobody runs.
+    # Keras' own variables stay in a graph that nobody runs, and need no values there.
+    valueless = tuple(replace(call, weights={}) for call in calls.calls)
     with tf.Graph().as_default():
-        model = build_model(calls)
+        model = build_model(replace(calls, calls=valueless))
     walk = _Walk(model, training, _input_tensors(calls, inputs, model))
     for step, of_step in calls.by_step():
         for call in of_step:
