@@ -46,7 +46,14 @@ def outline(calls: Calls) -> Iterator[str]:
 
 
 def outline_findings(net: Network) -> Iterator[str]:
-    """Say what stands out: numbers that are none, and where layers were made, if the file tells."""
+    """Say how far values reach, and where layers were made, if the file tells."""
+    rows = [
+        (f"  {layer.name}.{param.name}", str(param.value.dtype), _range(param.value))
+        for layer, param in net.owned_params()
+    ]
+    if rows:
+        yield "Values of the parameters:"
+        yield from columns(rows)
     yield from lost_values(net)
     traced = [layer for layer in net.layers if layer.made_at is not None]
     width = max((len(layer.name) for layer in traced), default=0)

@@ -90,6 +90,9 @@ def test_inspect_shows_layers_and_what_they_become(net, capsys):
         *["(None,", "16,", "8,", "8)", "W", "(16,", "1,", "3,", "3)", "input"],
     ] in printed
     assert ["conv2_bn", "BatchNormalization(momentum=0.95,", "epsilon=0.001)"] in printed
+    ranges = [line for line in printed if line[:2] == ["conv1_bn.inv_std", "float32"]]
+    values = lasport.load(net)["conv1_bn"].params["inv_std"].value
+    assert [line[2:] for line in ranges] == [[f"{values.min():.6g}", "to", f"{values.max():.6g}"]]
     assert sum("ZeroPadding2D(padding=((1," in line for line in printed) == 1
     assert " ".join(printed[-1]).endswith("loads without lasport.")
 
