@@ -176,7 +176,11 @@ def dropout(net, **state):
 def norm(net):
     rng = np.random.default_rng(7)
     params = {name: rng.uniform(0.5, 2, size=48) for name in ("beta", "gamma", "mean", "inv_std")}
-    return layer("normalization.BatchNormLayer", net, params, axes=(0,), epsilon=1e-4, alpha=0.25)
+    state = {"axes": (0,), "epsilon": 1e-4, "alpha": 0.25}
+    made = layer("normalization.BatchNormLayer", net, params, **state)
+    for name in ("mean", "inv_std"):
+        made.state["params"][made.state[name]] = set()  # averaged, not trained
+    return made
 
 
 def bias(net):

@@ -178,13 +178,18 @@ def test_an_interrupted_run_leaves_nothing(number, code, tmp_path, fake_python):
         [sys.executable, "-m", "lasport", *argv],
         env={**os.environ, "PYTHONPATH": parent, "TMPDIR": str(scratch)},
         stderr=subprocess.PIPE,
+        # Where tests run in the background, interrupts are ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # noqa: PLW1509 - no threads
     ) as process:
-        while not beat.exists():
-            assert process.poll() is None
-            time.sleep(0.02)
-        assert list(scratch.iterdir()) != []
-        process.send_signal(number)
-        assert process.wait(timeout=60) == code
+        try:
+            while not beat.exists():
+                assert process.poll() is None
+                time.sleep(0.02)
+            assert list(scratch.iterdir()) != []
+            process.send_signal(number)
+            assert process.wait(timeout=60) == code
+        finally:
+            process.kill()
     beats = beat.stat().st_size
     time.sleep(0.3)
     assert beat.stat().st_size == beats > 0
