@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -427,8 +428,9 @@ def test_classes_that_users_registered_are_refused():
 # --- programs written for TensorFlow 1
 
 PROGRAM = """
-import numpy as np, tensorflow as tf, lasport
+import sys, numpy as np, tensorflow as tf, lasport
 tf.compat.v1.disable_v2_behavior()
+sys.path.insert(0, sys.argv[1])  # behind the import of lasport, which may be the installed one
 from tests.golden_records import load_case
 v1 = tf.compat.v1
 for name in ("net_digits", "recurrent_mask_final", "inverse_conv1d_same_strided"):
@@ -452,5 +454,6 @@ for name in ("net_digits", "recurrent_mask_final", "inverse_conv1d_same_strided"
 def test_programs_that_switch_tensorflow_2_off_are_served(run_python, tmp_path):
     script = tmp_path / "program.py"
     script.write_text(PROGRAM)
-    result = run_python(str(script), cwd=tmp_path)
+    checkout = str(Path(__file__).parents[2])
+    result = run_python(str(script), checkout, cwd=tmp_path)
     assert result.returncode == 0, result.stderr[-2000:]
