@@ -223,8 +223,7 @@ def _warn_of_running(arguments: argparse.Namespace) -> None:
 def diagnose_model(arguments: argparse.Namespace) -> int:
     """Say why somebody's own port differs."""
     if arguments.json is not None:
-        given = (arguments.file, arguments.params, arguments.model)
-        require_writable(arguments.json, [path for path in given if path])
+        require_writable(arguments.json, [*files_read(arguments), arguments.model])
     with status_line(sys.stderr) as progress:
         net = load_translatable(arguments, progress)
         start_keras(progress)

@@ -42,6 +42,15 @@ def test_a_wrong_port_is_explained(ports, tmp_path, capsys):
     assert json.loads(path.read_text("utf-8"))["sentences"] == [printed[1].strip()]
 
 
+def test_the_diagnosis_does_not_replace_the_build_script(ports, tmp_path, capsys):
+    script = tmp_path / "model.py"
+    script.write_text("def build(): pass")
+    argv = ["diagnose", f"{script}:build", str(ports["right"]), "--json", str(script)]
+    assert main(argv) == 2
+    assert "is the input itself" in capsys.readouterr().err
+    assert script.read_text() == "def build(): pass"
+
+
 def test_the_alignment_can_be_given(ports, capsys):
     given = ["--align", "conv1_bn=conv2_bn", "--align", "conv2_bn=conv1_bn"]
     assert main(["diagnose", str(demo.paths().net), str(ports["right"]), *given]) == 1
