@@ -2,7 +2,8 @@
 
 Rules in one visible list, each of which rewrites one layer with a neighbour or takes it out:
 noise goes, normalization is folded into the product before or behind it, and zeros around an image
-become the convolution's own. Weights are multiplied in float64 and stay so.
+become the convolution's own. Weights are multiplied in float64 and stay so, in a net that computes in
+the float type it had.
 """
 
 from __future__ import annotations
@@ -211,6 +212,7 @@ def simplified(network: Network) -> tuple[Network, dict[str, str]]:
     stands_for = {layer.name: layer.name for layer in network.layers}
     if any(isinstance(layer.attributes, InverseAttributes) for layer in network.layers):
         return network, stands_for  # they go back through layers as these are
+    network = replace(network, floats=network.dtype.name)
     for rule in RULES:
         while (rewrite := _first(network, rule)) is not None:
             network = _rewritten(network, rewrite)

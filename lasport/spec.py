@@ -146,12 +146,15 @@ class Network:
         output layers; what the Theano oracles run.
     notes : tuple of str
         What its source left open, and how that was taken.
+    floats : str, optional
+        The float type to compute in, where parameters are held in a wider one.
     """
 
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...]
     origin: object = field(default=None, repr=False)
     notes: tuple[str, ...] = ()
+    floats: str | None = None
 
     def __post_init__(self) -> None:
         known: set[str] = set()
@@ -213,7 +216,9 @@ class Network:
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
-        """The widest float type among the parameters; float32 without any."""
+        """The float type to compute in: the widest of the parameters'; float32 without any."""
+        if self.floats is not None:
+            return np.dtype(self.floats)
         floats = [value.dtype for value in self.param_values() if value.dtype.kind == "f"]
         return max(floats, key=lambda dtype: dtype.itemsize, default=np.dtype(np.float32))
 

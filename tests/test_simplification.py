@@ -102,6 +102,17 @@ def test_what_goes_and_what_stays(lines, left, tmp_path):
     assert lasport.verify(net, model, modes=("inference",), outputs_only=True).ok
 
 
+@pytest.mark.parametrize("floats", ("float32", "float64"))
+def test_simplified_net_computes_in_the_float_type_it_had(floats, tmp_path):
+    net = with_values(TRANSPOSED, tmp_path, floats)
+    assert net.dtype == floats
+    simpler = lasport.simplify(net)
+    assert max(value.dtype for value in simpler.param_values()) == np.float64
+    assert lasport.to_keras(simpler).outputs[0].dtype == floats
+    report = lasport.export(simpler, tmp_path / "net.tflite")  # which is float32 by default
+    assert report.ok
+
+
 @pytest.mark.parametrize("name", ("net_autoencoder", "inverse_dropout"))
 def test_nets_that_go_back_stay_as_they_are(name):
     net = load_case(name).network
@@ -121,7 +132,7 @@ def test_net_that_comes_out_wrong_is_refused(tmp_path, monkeypatch):
         lasport.simplify(net)
 
 
-def with_values(lines, tmp_path):
+def with_values(lines, tmp_path, floats="float64"):
     """Return a net with random parameters."""
     script = tmp_path / "model.py"
     build = textwrap.indent(textwrap.dedent(lines), "    ")
@@ -133,6 +144,7 @@ def with_values(lines, tmp_path):
     untrained = lasport.load(f"{script}:build", untrained=True)
     if not untrained.param_values():
         return untrained
-    values = [rng.uniform(0.5, 1.5, param.value.shape) for _, param in untrained.owned_params()]
+    shapes = [param.value.shape for _, param in untrained.owned_params()]
+    values = [rng.uniform(0.5, 1.5, shape).astype(floats) for shape in shapes]
     np.savez(tmp_path / "values.npz", *values)
     return lasport.load(f"{script}:build", params=tmp_path / "values.npz")

@@ -62,8 +62,6 @@ def load_optimized(arguments: argparse.Namespace, progress: Progress) -> Network
     if arguments.optimize is None:
         return net
     progress("simplifying the net, and comparing what it gives")
-    if arguments.dtype is None:
-        arguments.dtype = net.dtype.name  # folded weights are in float64
     return simplify(net)
 
 

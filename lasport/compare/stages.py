@@ -224,10 +224,8 @@ def _rounded_params(network: Network, port: Port) -> list[Array] | None:
     Of a port whose layers are known, each weight that is a rounded parameter
     is replaced by the parameter; of others that is not known.
     """
-    narrower = port.weights_dtype == "float32" and network.dtype == np.float64
+    values = network.param_values()
+    narrower = port.weights_dtype == "float32" and any(v.dtype == np.float64 for v in values)
     if port.shown_layers or not narrower:
         return None
-    return [
-        value.astype(np.float32) if value.dtype.kind == "f" else value
-        for value in network.param_values()
-    ]
+    return [value.astype(np.float32) if value.dtype.kind == "f" else value for value in values]
