@@ -2,8 +2,8 @@
 
 Rules in one visible list, each of which rewrites one layer with a neighbour or takes it out:
 noise goes, normalization is folded into the product before or behind it, and zeros around an image
-become the convolution's own. Weights are multiplied in float64 and stay so, in a net that computes in
-the float type it had.
+become the convolution's own. Weights are multiplied in float64 and stay so, in a net that computes
+in the float type it had.
 """
 
 from __future__ import annotations

@@ -22,9 +22,9 @@ from lasport.readers.listing import listed_on
 from lasport.readers.live import read_layers
 from lasport.readers.neighbours import among_neighbours, read_source
 from lasport.readers.python2 import PythonVersion, compile_script
+from lasport.readers.standins.bases import Layer
 from lasport.readers.standins.choices import NEWEST, Choices
 from lasport.readers.standins.helpers import get_all_layers, get_all_params
-from lasport.readers.standins.layers import Layer
 from lasport.readers.standins.modules import standing_in
 from lasport.readers.standins.nolearn import NeuralNet
 from lasport.readers.standins.symbols import SharedVariable, Symbol

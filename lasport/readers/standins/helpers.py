@@ -9,8 +9,9 @@ import numpy as np
 
 from lasport.errors import ScriptError
 from lasport.readers.listing import TOPOLOGICAL_SINCE
+from lasport.readers.standins.bases import Layer, MergeLayer
 from lasport.readers.standins.choices import CHOICES
-from lasport.readers.standins.layers import LAYERS, Layer, MergeLayer
+from lasport.readers.standins.layers import LAYERS
 from lasport.readers.standins.parts import or_linear
 from lasport.readers.standins.symbols import CONFIG, SharedVariable, Symbol
 from lasport.spec import Array, Shape

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from lasport.errors import ScriptError
+from lasport.readers.standins.bases import make_param
 from lasport.readers.standins.choices import CHOICES, ON_GPU, Choices
 from lasport.readers.standins.declarations import DECLARATIONS
 from lasport.readers.standins.helpers import ALIASES, HELPERS
-from lasport.readers.standins.layers import LAYERS, make_param
+from lasport.readers.standins.layers import LAYERS
 from lasport.readers.standins.nolearn import NOLEARN
 from lasport.readers.standins.parts import INIT, NONLINEARITIES, UTILS
 from lasport.readers.standins.symbols import CONFIG, function_named, make_tensor, shared

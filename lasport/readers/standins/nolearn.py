@@ -15,8 +15,9 @@ import numpy as np
 
 from lasport.errors import ScriptError
 from lasport.readers.parameters import read_parameters
+from lasport.readers.standins.bases import Layer
 from lasport.readers.standins.helpers import get_all_layers
-from lasport.readers.standins.layers import LAYERS, Layer
+from lasport.readers.standins.layers import LAYERS
 from lasport.readers.standins.symbols import Function, SharedVariable, Symbol
 from lasport.spec import Array
 
