@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -81,26 +78,6 @@ def test_order_of_axes_is_that_of_the_model(name, form, tmp_path):
     require(form)
     net = load_case(name).network
     assert lasport.export(net, tmp_path / FILES[form], data_format="channels_last").ok
-
-
-def test_saved_model_is_served_and_trained_without_lasport(net, tmp_path):
-    lasport.export(net, tmp_path / "net")
-    program = """
-import sys
-sys.modules["lasport"] = sys.modules["keras"] = None
-import tensorflow as tf
-model = tf.saved_model.load("net")
-x = tf.random.stateless_normal((5, 1, 8, 8), (1, 2))
-serve, train = model.signatures["serving_default"], model.signatures["train"]
-before = serve(input_=x)["probabilities"]
-train(input_=x)
-after = serve(input_=x)["probabilities"]
-print(before.shape, bool(tf.reduce_any(before != after)))
-"""
-    ran = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert ran.stdout == "(5, 10) True\n", ran.stderr
 
 
 def test_training_signature_does_what_the_model_does(net, tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 
 import keras
@@ -59,24 +58,6 @@ def test_script_reads_like_one(tmp_path):
     net = lasport.load(GOLDEN / "net_lenet_float32.pkl.bz2")
     source = lasport.to_source(net, name="lenet")
     assert (GOLDEN.parent / "targets" / "lenet.py.txt").read_text(encoding="utf-8") == source
-
-
-def test_script_of_stock_layers_runs_without_lasport(tmp_path):
-    written(lasport.load(GOLDEN / "net_digits_float32.pkl.bz2"), tmp_path)
-    # Isolated, and with the one module out of reach that must not be needed.
-    program = (
-        "import runpy, sys; sys.modules['lasport'] = None; "
-        "runpy.run_path('net.py', run_name='__main__')"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-I", "-c", program],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert 'Model: "net"' in ran.stdout
 
 
 def test_own_layers_are_named_at_the_top(tmp_path):
