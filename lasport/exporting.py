@@ -26,8 +26,7 @@ SAVED_MODEL = "saved_model.pb"  # the file that every SavedModel has
 
 # By the ending of the name; a SavedModel is a directory. What each of them does not hold.
 FORMATS: Mapping[str, str] = {
-    "": "a SavedModel holds no loss and no optimizer; its signature 'train' draws noise and moves "
-    "running averages, which was not compared",
+    "": "a SavedModel holds no loss and no optimizer",
     ".tflite": "TensorFlow Lite holds inference in float32 only",
     ".onnx": "ONNX holds inference only",
 }

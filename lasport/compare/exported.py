@@ -1,22 +1,47 @@
-"""Holding the file that a model was exported to against an oracle: its outputs in inference."""
+"""Holding the file that a model was exported to against an oracle: its outputs.
+
+In inference, and in training mode where the file has that and draws nothing.
+"""
 
 from __future__ import annotations
 
+from typing import Protocol
+
+from lasport.compare.averages import DTYPES, Averages
 from lasport.compare.metrics import ROUNDING_FACTOR
-from lasport.compare.port import Port
+from lasport.compare.port import Port, Running
 from lasport.compare.provenance import Provenance
 from lasport.compare.report import Report
 from lasport.compare.stages import Stages
+from lasport.compare.training import advance_whole, compare_outputs_after
 from lasport.compare.verify import check_record
 from lasport.oracles.oracle import Oracle
 from lasport.oracles.record import Record
 from lasport.spec import Network
 
-__all__ = ["verify_export"]
+__all__ = ["ExportedPort", "verify_export"]
+
+
+class ExportedPort(Port, Protocol):
+    """A file that claims to compute a network."""
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the file can be trained."""
+        ...
+
+    @property
+    def drawing(self) -> list[str]:
+        """Names of the layers that draw in training mode, or may."""
+        ...
+
+    def loaded(self) -> Running:
+        """Return the file as if nothing had run on it yet; for one that can be trained."""
+        ...
 
 
 def verify_export(
-    network: Network, port: Port, truth: Oracle, *, oracle: str, model: str, command: str
+    network: Network, port: ExportedPort, truth: Oracle, *, oracle: str, model: str, command: str
 ) -> Report:
     """Compare what a port itself gives, no copy of it, with what an oracle does.
 
@@ -24,7 +49,7 @@ def verify_export(
     ----------
     network : Network
         The original.
-    port : Port
+    port : ExportedPort
         The file to judge.
     truth : Oracle
         Who says what the original computes: a record, say.
@@ -45,8 +70,14 @@ def verify_export(
     stages = Stages(network, port, truth, by_layer=False)
     stages.own_classes()
     stages.guarded(stages.model_itself)
+    unknown = _why_training_is_unknown(port, truth) if port.trainable else None
+    trained = port.trainable and unknown is None
+    if trained:
+        stages.guarded(_compare_training, stages, port)
+    elif unknown is not None:
+        stages.notes.append(f"training mode was not compared: {unknown}")
     settings = {
-        "modes": ["inference"],
+        "modes": ["inference", "training"] if trained else ["inference"],
         "seed": truth.meta["seed"],
         "rounding_factor": ROUNDING_FACTOR,
     }
@@ -59,3 +90,23 @@ def verify_export(
         notes=tuple(stages.notes),
         provenance=Provenance.of(network, port, truth, command),
     )
+
+
+def _why_training_is_unknown(port: ExportedPort, truth: Oracle) -> str | None:
+    """Return what keeps anybody from saying what the file gives in training mode."""
+    if port.drawing:
+        return f"{', '.join(port.drawing)} draws there, and nobody can say what"
+    if port.dtype not in DTYPES:
+        return f"the file computes in {port.dtype}"
+    return None if truth.batch(1) else "the record holds no training pass"
+
+
+def _compare_training(stages: Stages, port: ExportedPort) -> None:
+    """Compare what training mode gives, and what inference gives after one pass in it."""
+    given = port.loaded().run(stages.oracle.inputs, training=True, masks={})
+    expected = stages.original_outputs("training")
+    stages.compare_outputs("training", "model", port.dtype, given, expected)
+    sessions = {port.dtype: port.loaded()}
+    averages = Averages(stages.network, stages.oracle, stages.params_given)
+    advance_whole(stages, sessions, averages)
+    compare_outputs_after(stages, sessions, averages)

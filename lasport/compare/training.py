@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from lasport.compare.averages import DTYPES, Averages
 from lasport.compare.original import Outputs
-from lasport.compare.port import Session
+from lasport.compare.port import Running, Session
 from lasport.compare.report import Drift
 from lasport.compare.stages import Stages
 from lasport.errors import ComparisonError
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.spec import Array
 
-__all__ = ["compare_averages"]
+__all__ = ["advance_whole", "compare_averages", "compare_outputs_after"]
 
 
 def compare_averages(stages: Stages, passes: Sequence[int]) -> None:
@@ -29,11 +29,11 @@ def compare_averages(stages: Stages, passes: Sequence[int]) -> None:
     stages.evidence.add_statistics(sessions["float64"], averages)
     record = _Judged(stages, averages, any(s.variances() for s in sessions.values()))
     for number in range(1, max(passes) + 1):
-        advance = _advance_layers if stages.shows_layers else _advance_whole
+        advance = _advance_layers if stages.shows_layers else advance_whole
         advance(stages, sessions, averages)
         record.advance()
         if number in passes:
-            compare = _compare_params if stages.shows_layers else _compare_outputs_after
+            compare = _compare_params if stages.shows_layers else compare_outputs_after
             compare(stages, sessions, averages)
             stages.evidence.add_statistics(sessions["float64"], averages)
             record.compare()
@@ -50,7 +50,7 @@ def _advance_layers(stages: Stages, sessions: dict[str, Session], averages: Aver
         walk.outputs()
 
 
-def _advance_whole(stages: Stages, sessions: dict[str, Session], averages: Averages) -> None:
+def advance_whole(stages: Stages, sessions: Mapping[str, Running], averages: Averages) -> None:
     """Make the next pass on one side after the other."""
     batch = averages.batch()
     drawn = {name: samples for name, samples in averages.advance() if len(samples)}
@@ -105,8 +105,8 @@ def _compare_params(stages: Stages, sessions: dict[str, Session], averages: Aver
                 add(place, name, dtype, actual[n], truth[n], oracle[n])
 
 
-def _compare_outputs_after(
-    stages: Stages, sessions: dict[str, Session], averages: Averages
+def compare_outputs_after(
+    stages: Stages, sessions: Mapping[str, Running], averages: Averages
 ) -> None:
     """Compare outputs where nobody knows the averages' places.
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 import lasport
 from lasport import demo
 from lasport.errors import DifferentExportError, ExportError, MissingDependencyError, UsageError
 from lasport.targets.exports import saved_model, tflite
+from lasport.targets.exports.signature import Signature
 from tests.golden_records import REFUSED, families, load_case
 
 FILES = {"SavedModel": "net", "TFLite": "net.tflite", "ONNX": "net.onnx"}
@@ -80,23 +79,52 @@ def test_order_of_axes_is_that_of_the_model(name, form, tmp_path):
     assert lasport.export(net, tmp_path / FILES[form], data_format="channels_last").ok
 
 
-def test_training_signature_does_what_the_model_does(net, tmp_path):
-    model = lasport.to_keras(net, profile="exact", dtype="float64")
-    still = [layer for layer in model.layers if not isinstance(layer, keras.layers.Dropout)]
-    assert len(still) == len(model.layers) - 1
-    next(x for x in model.layers if x not in still).rate = 0.0
-    lasport.export(net, tmp_path / "net", profile="exact", dtype="float64")
-    x = np.random.default_rng(4).normal(size=(5, 1, 8, 8))
-    trained = tf.saved_model.load(tmp_path / "net")
-    trained.signatures["train"](input_=tf.constant(x))
-    model(x, training=True)
-    # Dropout comes behind all but one of the averages.
-    found = {v.name: v.numpy() for v in trained.variables if "conv" in v.name}
-    kept = {v.path: v.numpy() for v in model.variables if "conv" in v.path}
-    moved = [path for path in kept if "moving" in path]
-    assert len(moved) == 6
-    for path in moved:
-        assert any(np.array_equal(kept[path], value) for value in found.values()), path
+def test_training_signature_is_part_of_the_proof(tmp_path):
+    case = load_case("net_vgg_block")
+    report = lasport.export(case.network, tmp_path / "net", oracle=case.record)
+    found = {one.subject.rpartition("/")[0] for one in report.comparisons}
+    assert found == {"inference/model", "training/model", "training/outputs-after/1"}
+
+
+def test_training_signature_of_a_net_that_draws_is_not(net, tmp_path):
+    report = lasport.export(net, tmp_path / "net")
+    assert report.settings["modes"] == ["inference"]
+    said = "training mode was not compared: dropout draws there, and nobody can say what"
+    assert said in report.notes
+
+
+def without_training(monkeypatch):
+    function = Signature.function
+    monkeypatch.setattr(
+        Signature, "function", lambda self, training: function(self, training=False)
+    )
+
+
+def with_another_momentum(monkeypatch):
+    function = Signature.function
+
+    def changed(self, training):
+        for layer in self.model.layers:
+            if hasattr(layer, "momentum"):
+                layer.momentum = 0.5
+        return function(self, training=training)
+
+    monkeypatch.setattr(Signature, "function", changed)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "place"),
+    (
+        (without_training, "training/model"),
+        (with_another_momentum, "training/outputs-after/1"),
+    ),
+)
+def test_training_signature_that_differs_is_refused(mistake, place, tmp_path, monkeypatch):
+    net = load_case("net_vgg_block").network
+    mistake(monkeypatch)
+    with pytest.raises(DifferentExportError, match=f"first divergence: {place}"):
+        lasport.export(net, tmp_path / "net")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_differs_is_not_put_in_place(net, tmp_path, monkeypatch):

@@ -6,20 +6,24 @@ model. Weights alone are in :mod:`.arrays`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import keras
 import numpy as np
 
+from lasport.operations import Noise, Own
 from lasport.passes import DataFormat
 from lasport.spec import Array, Network
 from lasport.targets.exports import onnx, saved_model, tflite
 from lasport.targets.exports.signature import Signature
 from lasport.targets.keras_port import KerasPort
 
-__all__ = ["ExportedPort"]
+__all__ = ["ExportedPort", "LoadedPort"]
+
+Run = Callable[[Sequence[Array]], Sequence[Array]]
 
 # By the ending of the name; a SavedModel is a directory.
 _FORMATS: Mapping[str, ModuleType] = {"": saved_model, ".tflite": tflite, ".onnx": onnx}
@@ -71,12 +75,78 @@ class ExportedPort(KerasPort):
         list of ndarray
             In Lasagne's order of axes.
         """
+        return self.in_lasagne_order(partial(self.format.run, self.signature, self.path), inputs)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether the format holds training mode."""
+        return self.format is saved_model
+
+    @property
+    def drawing(self) -> list[str]:
+        """Names of the layers that draw in training mode, or that are users' own and may."""
+        assert self.calls is not None  # the model is lasport's own
+        steps = (step for plan in self.calls.plan.with_nets() for step in plan.steps)
+        found = (step.layer for step in steps if isinstance(step.operation, Noise | Own))
+        return list(dict.fromkeys(found))
+
+    def loaded(self) -> LoadedPort:
+        """Return the file of a trainable format as if nothing had run on it yet."""
+        return LoadedPort(self, saved_model.Loaded(self.signature, self.path))
+
+    def in_lasagne_order(self, run: Run, inputs: Sequence[Array]) -> list[Array]:
+        """Run something that takes and gives the model's order of axes."""
         given = [
             np.ascontiguousarray(layout.from_lasagne(x), spec.dtype.as_numpy_dtype)
             for layout, x, spec in zip(
                 self.input_layouts, inputs, self.signature.specs, strict=True
             )
         ]
-        found = self.format.run(self.signature, self.path, given)
-        pairs = zip(self.output_layouts, found, strict=True)
+        pairs = zip(self.output_layouts, run(given), strict=True)
         return [layout.to_lasagne(y) for layout, y in pairs]
+
+
+class LoadedPort:
+    """A SavedModel in memory: what a training pass moves stays moved.
+
+    Parameters
+    ----------
+    port : ExportedPort
+        The file.
+    model : saved_model.Loaded
+        What was loaded of it.
+    """
+
+    def __init__(self, port: ExportedPort, model: saved_model.Loaded) -> None:
+        self.port = port
+        self.model = model
+
+    def run(
+        self,
+        inputs: Sequence[Array],
+        *,
+        training: bool,
+        masks: Mapping[str, Sequence[Array]],
+        arrangement: int = 0,
+    ) -> list[Array]:
+        """Run the signature of a mode, of a file in which nothing is drawn.
+
+        Parameters
+        ----------
+        inputs : sequence of ndarray
+            In Lasagne's order of axes.
+        training : bool
+            Whether to run the signature ``train``.
+        masks : mapping
+            Empty.
+        arrangement : int
+            0.
+
+        Returns
+        -------
+        list of ndarray
+            In Lasagne's order of axes.
+        """
+        assert not masks
+        assert not arrangement
+        return self.port.in_lasagne_order(partial(self.model.run, training=training), inputs)

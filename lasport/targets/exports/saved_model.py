@@ -12,7 +12,7 @@ import tensorflow as tf
 from lasport.spec import Array
 from lasport.targets.exports.signature import Signature
 
-__all__ = ["run", "write"]
+__all__ = ["Loaded", "run", "write"]
 
 
 def write(signature: Signature, path: Path) -> None:
@@ -33,9 +33,29 @@ def write(signature: Signature, path: Path) -> None:
     archive.write_out(path, verbose=False)
 
 
+class Loaded:
+    """A SavedModel as a server or a trainer has it: in plain TensorFlow, by its signatures.
+
+    Parameters
+    ----------
+    signature : Signature
+        What the inputs and outputs are called.
+    path : Path
+        The directory.
+    """
+
+    def __init__(self, signature: Signature, path: Path) -> None:
+        self.signature = signature
+        self.model = tf.saved_model.load(path)
+
+    def run(self, inputs: Sequence[Array], *, training: bool) -> list[Array]:
+        """Run one of the signatures on arrays in the order of the model's inputs."""
+        run = self.model.signatures["train" if training else "serving_default"]
+        pairs = zip(self.signature.inputs, inputs, strict=True)
+        found = run(**{name: tf.constant(x) for name, x in pairs})
+        return [np.asarray(found[name]) for name in self.signature.outputs]
+
+
 def run(signature: Signature, path: Path, inputs: Sequence[Array]) -> list[Array]:
-    """Run a SavedModel as a server does: its default signature, in plain TensorFlow."""
-    loaded = tf.saved_model.load(path)
-    given = {name: tf.constant(x) for name, x in zip(signature.inputs, inputs, strict=True)}
-    found = loaded.signatures["serving_default"](**given)
-    return [np.asarray(found[name]) for name in signature.outputs]
+    """Run the default signature of a SavedModel."""
+    return Loaded(signature, path).run(inputs, training=False)
