@@ -1,42 +1,185 @@
-"""The Python blocks of the documentation are run, and print what stands behind them."""
+"""Every code block of docs/ is run, or is of a kind that says why it is not."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
+import json
 import re
+import shlex
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from lasport import demo, load, temporary_registrations
+import lasport
+from lasport import cli, demo, theano_compat
+from lasport.cli.arguments import parse
+from lasport.errors import MissingDependencyError
+from lasport.oracles.theano_live import FLAGS
+from tests.documents import ROOT, Block, blocks, commands
 
-DOCS = Path(__file__).parent.parent / "docs"
-FENCE = re.compile(r"^```python\n(?P<code>.*?)^```$", re.MULTILINE | re.DOTALL)
-# The next fenced block, if it shows output: prose may stand between.
-OUTPUT = re.compile(r"\n(?:(?!```).*\n)*```text\n(?P<text>(?:(?!```).*\n)*)```\n")
-PAGES = [page for page in sorted(DOCS.glob("*.md")) if FENCE.search(page.read_text("utf-8"))]
+DOCS = ROOT / "docs"
+PAGES = sorted(page for page in DOCS.rglob("*.md") if "_build" not in page.parts)
+BLOCKS = {page.relative_to(DOCS).with_suffix("").as_posix(): blocks(page) for page in PAGES}
+
+# What may stand behind a fence.
+KINDS = {
+    "python": "run, page by page; with a name of a file behind it saved, for what comes after",
+    "python lasagne": "run where Theano and Lasagne can be imported",
+    "text": "what the Python block before it printed, all of it",
+    "text excerpt": "not run: a part of something longer",
+    "console": "commands, run in order, that print the lines shown",
+    "sh": "commands for other programs and machines; those of lasport's are parsed",
+    "py": "of Lasagne on Python 2: compiled",
+}
+# Public, and no part of the interface's lists: what is not called, or not by users.
+NOT_LISTED = {
+    "lasport": {"lasport.LasportError", "lasport.UnsupportedLayersError", "lasport.__version__"},
+    "lasport.errors": {"lasport.errors.naming"},
+}
+
+DIRECTIVES = {"{eval-rst}", "{figure}", "{image}", "{include}", "{toctree}"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_python_blocks_run_and_print_what_the_page_shows(page, tmp_path, monkeypatch, capsys):
+def pages_with(*kinds: str) -> list[str]:
+    return [page for page, found in BLOCKS.items() if any(block.kind in kinds for block in found)]
+
+
+def is_file(block: Block) -> bool:
+    return block.kind == "python" and block.note.endswith(".py")
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Go to a directory with what the pages take for granted."""
     shutil.copy(demo.paths().net, tmp_path / "net.pkl")
-    (tmp_path / "examples").symlink_to(DOCS.parent / "examples")
-    np.savez(tmp_path / "saved.npz", *load(tmp_path / "net.pkl").param_values())
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    net = lasport.load(tmp_path / "net.pkl")
+    np.savez(tmp_path / "saved.npz", *net.param_values())
     monkeypatch.chdir(tmp_path)
-    text = page.read_text("utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", BLOCKS)
+def test_every_block_is_of_a_known_kind(page):
+    for block in BLOCKS[page]:
+        with_note = f"{block.kind} {block.note}".strip()
+        known = with_note in KINDS or is_file(block) or block.kind in DIRECTIVES
+        assert known, f"{page}, line {block.line}: a block of kind {with_note!r}; known: {KINDS}"
+
+
+@pytest.mark.parametrize("page", pages_with("python"))
+def test_python_blocks_run_and_print_what_the_page_shows(page, workplace, capsys):
     namespace: dict[str, object] = {"__name__": "__main__"}
-    with temporary_registrations():
-        for block in FENCE.finditer(text):
-            # Leading newlines make a traceback name the page's own line.
-            source = "\n" * text.count("\n", 0, block.start("code")) + block["code"]
-            exec(compile(source, page.name, "exec"), namespace)
-            printed = capsys.readouterr().out
-            shown = OUTPUT.match(text, block.end())
-            if shown is not None:
-                assert printed == shown["text"]
+    printed = None
+    with lasport.temporary_registrations():
+        for block in BLOCKS[page]:
+            if is_file(block):
+                (workplace / block.note).write_text(block.text, encoding="utf-8")
+            elif block.kind == "python" and (block.note != "lasagne" or has_lasagne()):
+                exec(block.compiled(page), namespace)
+                printed = capsys.readouterr().out
+            elif block.kind == "python":
+                printed = None
+            elif (block.kind, block.note) == ("text", "") and printed is not None:
+                assert printed == block.text, f"{page}, line {block.line}"
 
 
-def test_there_are_pages_with_blocks():
-    known = {"start", "batch-normalization", "layouts", "own-layers"}
-    assert {page.stem for page in PAGES} >= known
+def has_lasagne() -> bool:
+    """Tell whether the real Lasagne is here; make it importable."""
+    try:
+        theano_compat.install(**FLAGS)
+    except MissingDependencyError:
+        return False
+    return importlib.util.find_spec("lasagne") is not None
+
+
+SCRIPTS = [
+    pytest.param(block, id=f"{page}-{block.note}")
+    for page, found in BLOCKS.items()
+    for block in found
+    if is_file(block) and "def build(" in block.text and "nolearn" not in block.text
+]
+
+
+@pytest.mark.parametrize("block", SCRIPTS)
+def test_scripts_for_lasagne_build_the_same_on_the_real_one(block, workplace):
+    if not has_lasagne():
+        pytest.skip("no Theano or Lasagne here")
+    if importlib.import_module("lasagne").__version__ == "0.1":
+        pytest.skip("Lasagne 0.1 lacks what the scripts need")
+    namespace: dict[str, Any] = {}
+    exec(block.compiled(block.note), namespace)
+    real = lasport.from_lasagne(namespace["build"]())
+    (workplace / block.note).write_text(block.text, encoding="utf-8")
+    read = lasport.load(f"{block.note}:build", untrained=True)
+    assert [layer.kind for layer in read.layers] == [layer.kind for layer in real.layers]
+    assert [param.shape for param in read.params] == [param.shape for param in real.params]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("page", pages_with("console"))
+def test_commands_print_what_the_page_shows(page, workplace, capsys):
+    prepare_for_commands(page, workplace)
+    for block in BLOCKS[page]:
+        for command in commands(block) if block.kind == "console" else ():
+            assert command.program == "lasport", command
+            assert cli.main(command.arguments) == command.exit_code, command
+            printed = "".join(capsys.readouterr())
+            assert command.missing_in(printed) is None, f"{command}\nprinted\n{printed}"
+
+
+def prepare_for_commands(page: str, workplace: Path) -> None:
+    """Make what somebody has who reads of the commands: scripts, and a port of their own."""
+    for block in BLOCKS[page]:
+        if is_file(block):
+            (workplace / block.note).write_text(block.text, encoding="utf-8")
+    if any("my_port.keras" in block.text for block in BLOCKS[page]):
+        model = lasport.convert("net.pkl")
+        model.get_layer("conv2_bn").momentum = 0.05
+        model.save("my_port.keras")
+
+
+@pytest.mark.parametrize("page", pages_with("sh"))
+def test_commands_for_other_places_have_arguments_that_lasport_knows(page):
+    for block in BLOCKS[page]:
+        for line in block.text.splitlines() if block.kind == "sh" else ():
+            program, *arguments = shlex.split(line, comments=True)
+            if program == "lasport":
+                parse(arguments)
+
+
+# --- names
+
+
+def linked_names(project: str) -> list[str]:
+    lines = (DOCS / "inventories" / f"{project}.txt").read_text("utf-8").splitlines()
+    return [line.split()[1] for line in lines if not line.startswith("#")]
+
+
+@pytest.mark.parametrize("project", ("keras", "numpy"))
+def test_names_to_link_to_are_there(project):
+    for name in linked_names(project):
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute), name
+
+
+def test_layers_to_link_to_are_lasagnes():
+    path = ROOT / "tests" / "data" / "lasagne_layers.json"
+    kinds = [kind.split(".") for kind in json.loads(path.read_text("utf-8"))["0.2.dev1"]]
+    # Exported to lasagne.layers, but for those that need a GPU.
+    known = {f"lasagne.layers.{kind[-1]}" for kind in kinds} | {".".join(kind) for kind in kinds}
+    linked = set(linked_names("lasagne"))
+    assert {name for name in linked if re.search(r"Layer(_c01b)?$", name)} <= known
+
+
+@pytest.mark.parametrize(
+    "module", ("lasport", "lasport.errors", "lasport.keras_layers", "lasport.testing")
+)
+def test_the_interface_page_lists_every_public_name(module):
+    listed = re.findall(r"^   (lasport[\w.]+)$", (DOCS / "api.md").read_text("utf-8"), re.M)
+    public = {f"{module}.{name}" for name in importlib.import_module(module).__all__}
+    assert public - set(listed) == NOT_LISTED.get(module, set())

@@ -41,8 +41,8 @@ class LocallyConnected2D(keras.layers.Layer):
     Attributes
     ----------
     kernel : keras.Variable
-        (rows, columns, *kernel_size, channels, filters); without ``filters`` if
-        channelwise.
+        Rows, columns, those of ``kernel_size``, channels, filters; without the
+        last if channelwise.
 
     Raises
     ------

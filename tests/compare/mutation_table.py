@@ -27,7 +27,7 @@ TITLE = """# Wrong ports, and what caught them
 The comparison is tested by ports with one mistake each, and the numpy reference, which most ports
 are compared with, by references with one. This page has all of them; this writes it, in a checkout:
 
-```
+```sh
 {command}
 ```
 
