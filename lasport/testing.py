@@ -42,6 +42,7 @@ def assert_equivalent(
     outputs_only: bool = False,
     gradients: bool = True,
     data_format: DataFormat | None = None,
+    timeout: float | None = None,
 ) -> Report:
     """Fail unless a model computes what a network does: :func:`lasport.verify` as an assertion.
 
@@ -55,7 +56,7 @@ def assert_equivalent(
         that :func:`lasport.to_keras` makes.
     params, kwargs
         As for :func:`lasport.load`, where ``net`` is a path.
-    oracle, modes, profile, passes, seed, outputs_only, gradients, data_format
+    oracle, modes, profile, passes, seed, outputs_only, gradients, data_format, timeout
         As for :func:`lasport.verify`.
 
     Returns
@@ -90,6 +91,7 @@ def assert_equivalent(
         outputs_only=outputs_only,
         gradients=gradients,
         data_format=data_format,
+        timeout=timeout,
     )
     for observe in observers:
         observe(report)

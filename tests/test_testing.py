@@ -8,7 +8,7 @@ import pytest
 
 import lasport
 from lasport import demo
-from lasport.errors import UsageError
+from lasport.errors import ComparisonError, UsageError
 from lasport.testing import assert_equivalent, random_network
 
 DENSE = "lasagne.layers.dense.DenseLayer"
@@ -91,3 +91,9 @@ def test_arguments_reach_the_comparison():
     )
     assert {row.subject.split("/")[0] for row in report.comparisons} == {"inference"}
     assert report.settings["seed"] == 5
+
+
+def test_another_interpreter_that_takes_too_long_is_stopped(fake_python):
+    python = fake_python("time.sleep(60)")
+    with pytest.raises(ComparisonError, match=r"took longer than 0\.25 s"):
+        assert_equivalent(demo.paths().net, oracle=f"python:{python}", timeout=0.25)
