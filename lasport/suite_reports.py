@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, TypedDict
 
 from lasport import testing
 from lasport.atomic import filling, replacing, require_fillable, require_writable
-from lasport.compare.html import article, badge, style_sheet
-from lasport.compare.markup import Element, document, element
+from lasport.compare.html.markup import Element, document, element
+from lasport.compare.html.page import article, style_sheet
+from lasport.compare.html.pieces import badge
 
 if TYPE_CHECKING:
     from lasport.compare.report import Report

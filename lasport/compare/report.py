@@ -304,7 +304,7 @@ class Report:
         path : path-like
             Replaced if it exists; an interrupted run leaves the old file or none.
         """
-        from lasport.compare.html import page
+        from lasport.compare.html.page import page
 
         with replacing(path) as partial:
             partial.write_text(page(self), encoding="utf-8")

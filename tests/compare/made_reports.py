@@ -21,7 +21,7 @@ def compared(
     subject: str, dtype: str, size: float = 0.5, *, problem: str | None = None
 ) -> Comparison:
     """Return a comparison with an error of a size in the unit that is judged."""
-    name = re.sub(r"^\w+/(params/\d+|\w+)/", "", subject)
+    name = re.sub(r"^\w+/(params/\d+|[\w-]+)/", "", subject)
     layer, bound = name.removesuffix(".W"), BOUNDS[dtype]
     if problem is not None:
         return Comparison(subject, layer, dtype, ok=False, problem=problem, bound=bound)
@@ -95,3 +95,7 @@ def _comparisons(layers: Sequence[str]) -> Iterator[Comparison]:
                 yield compared(f"{mode}/single/{layer}", dtype, 0)
         for layer in layers:
             yield compared(f"training/params/5/{layer}.W", dtype, size)
+    for mode in ("inference", "training"):
+        for k, layer in enumerate(reversed(layers)):
+            yield compared(f"{mode}/grads/{layer}.W", "float64", 0.5e-15 * (k + 1))
+        yield compared(f"{mode}/input-grads/input", "float64", 2e-15)

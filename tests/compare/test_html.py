@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from lasport.compare.html import page, style_sheet
+from lasport.compare.html.page import page, style_sheet
 from tests.compare.made_reports import (
     HOSTILE,
     compared,
@@ -72,7 +72,7 @@ def bad() -> Page:
 def test_a_page_says_what_was_found(good):
     assert "✓ Equal" in good.text
     assert "model 'port' against the numpy reference" in good.text
-    assert "30 of 30 arrays agree" in good.text
+    assert "38 of 38 arrays agree" in good.text
     assert "The largest error in float32 is 1.5 times the original's own rounding" in good.text
     assert "(8 times allowed)" in good.text
     assert (
@@ -90,7 +90,7 @@ def test_a_page_says_where_it_comes_from(good):
 
 
 def test_a_page_says_what_it_is_no_evidence_of():
-    rows = tuple(row for row in made_report().comparisons if row.subject.startswith("inference"))
+    rows = tuple(row for row in made_report().comparisons if row.place == "inference/layers")
     text = Page(page(made_report(comparisons=rows, notes=("one value throughout",)))).text
     assert "The training mode was not compared" in text
     assert "Gradients were not compared" in text
@@ -98,7 +98,7 @@ def test_a_page_says_what_it_is_no_evidence_of():
 
 
 def test_gradients_that_were_compared_are_not_missed():
-    rows = (*made_report().comparisons, compared("training/grads/fc.W", "float64", 0))
+    rows = (compared("training/grads/fc.W", "float64", 0),)
     assert "Gradients were not compared" not in Page(page(made_report(comparisons=rows))).text
 
 
@@ -129,7 +129,7 @@ def test_every_comparison_is_listed(good):
     rows = [found for tag, found in good.tags if tag == "tr"]
     # A row each; one more per kind; the heads of the tables; one drift.
     kinds = len(made_report().groups)
-    assert len(rows) == 30 + kinds + (kinds + 2) + 1
+    assert len(rows) == 38 + kinds + (kinds + 2) + 1
 
 
 def test_further_training_is_that_after_most_passes(good):
@@ -174,10 +174,44 @@ def test_errors_beyond_their_bound_are_crosses():
     assert ">no number<" in drawing
 
 
+def columns(drawing: str) -> list[str]:
+    """Return the names along the axis, from the left."""
+    return re.findall(r"rotate\(-60[^>]*>([^<]+)<", drawing)
+
+
+def test_gradients_are_drawn_from_the_outputs_to_the_inputs():
+    source = page(made_report())
+    drawing = drawn(source, "Errors of gradients in float64")
+    assert columns(drawing) == ["fc.W", "bn.W", "conv.W", "input"]
+    # Four arrays and the legend's.
+    assert drawing.count('class="inference"') == drawing.count('class="training"') == 4 + 1
+    assert "Errors of gradients in float32" not in source
+    # 1, 2, 3 and 4 times the same: twice that is as far up as twice again.
+    y = heights(drawing)
+    assert y["fc.W"] > y["bn.W"] > y["conv.W"] > y["input"]
+    assert y["fc.W"] - y["bn.W"] == pytest.approx(y["bn.W"] - y["input"], abs=0.2)
+
+
+def test_slopes_are_drawn_in_their_own_unit():
+    slopes = replace(compared("training/slopes/all", "float64", 0), ratio=0.25, bound=8.0)
+    wrong = replace(compared("inference/slopes/fc.W", "float64", 1), ratio=99.0, bound=8.0)
+    source = page(made_report(comparisons=(wrong, slopes)))
+    drawing = drawn(source, "Errors of gradients in float64")
+    assert columns(drawing) == ["fc.W", "all"]
+    assert ">error / the original's own<" in drawing
+    assert "inference hollow failed" in drawing
+    assert "Errors, layer by layer" not in source
+
+
+def test_without_gradients_there_is_no_drawing_of_them():
+    rows = (compared("inference/layers/fc", "float64", 0),)
+    assert "gradients in" not in page(made_report(comparisons=rows))
+
+
 def heights(drawing: str) -> dict[str, float]:
     """Return how high the marks of one pass in inference mode stand, by layer."""
     marks = re.findall(
-        r'<circle cx="[^"]+" cy="([^"]+)" r="[^"]+" class="inference"><title>(\w+):', drawing
+        r'<circle cx="[^"]+" cy="([^"]+)" r="[^"]+" class="inference"><title>([\w.]+):', drawing
     )
     return {layer: float(y) for y, layer in marks}
 
@@ -267,7 +301,7 @@ def test_a_net_of_hundreds_of_layers_is_a_page_of_few_megabytes():
     names = [f"res{k}_branch2a_and_more_of_a_name" for k in range(520)]
     source = page(made_report(names))
     assert len(source) < 5_000_000
-    labels = re.findall(r"rotate\(-60[^>]*>([^<]+)<", drawn(source, "Errors in float32"))
+    labels = columns(drawn(source, "Errors in float32"))
     assert 20 < len(labels) <= 48
     assert max(map(len, labels)) <= 22
 

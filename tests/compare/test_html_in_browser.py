@@ -86,7 +86,7 @@ def test_every_drawing_has_a_name_and_a_size(browser, pages):
     browser.resize(1200, 900)
     browser.open(pages / "good.html")
     count = browser.value("document.querySelectorAll('svg').length")
-    assert count == 2 + 2 + 2  # errors, statistics, histograms
+    assert count == 2 + 1 + 2 + 2  # errors, those of gradients, statistics, histograms
     unnamed = "[...document.querySelectorAll('svg')].filter(x => !x.getAttribute('aria-label'))"
     assert browser.value(f"{unnamed}.length") == 0
     flat = (
