@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from lasport.readers.binding import BatchNormStatistic
     from lasport.readers.python2 import PythonVersion
     from lasport.targets.keras_calls import Calls, Profile
+    from lasport.targets.parts import Opaque
     from lasport.targets.tf1_graph import Graph, Tensors
+    from lasport.targets.tf1_program import Feeds, Tf1Program
 
 __all__ = [
     "convert",
@@ -35,6 +37,7 @@ __all__ = [
     "load",
     "record",
     "simplify",
+    "tf1_program",
     "to_keras",
     "to_source",
     "to_tf1",
@@ -304,6 +307,57 @@ def to_tf1(
     return build_graph(calls, inputs, training)
 
 
+def tf1_program(
+    session: tf.compat.v1.Session,
+    inputs: tf.Tensor | Sequence[tf.Tensor],
+    outputs: tf.Tensor | Sequence[tf.Tensor],
+    *,
+    test: Feeds | None = None,
+    train: Feeds | None = None,
+    step: object = None,
+    towers: int = 1,
+) -> Tf1Program:
+    """Show lasport a program of TensorFlow 1, for :func:`verify` and :func:`diagnose`.
+
+    It is run as it is, in both modes and with its own training step, and its variables
+    are put back. What a step does to the running averages stays for the next one; what
+    it does to the variables in ``GraphKeys.TRAINABLE_VARIABLES`` is taken back at once,
+    for in Lasagne, too, the averages of a pass are those of the weights before it.
+
+    Parameters
+    ----------
+    session : tf.compat.v1.Session
+        Which holds the variables, with the net's parameters.
+    inputs : tf.Tensor or list of tf.Tensor
+        The placeholders of what the net takes, in the order of its input layers.
+    outputs : tf.Tensor or list of tf.Tensor
+        What the net gives, in the order of its outputs.
+    test : dict, optional
+        What the program feeds beside the inputs when it is tested, as in
+        ``{training: False}``.
+    train : dict, optional
+        What it feeds in training, as in ``{training: True, labels: y}``. Of what has
+        one entry for each example, rows are repeated or left out to the size of a batch.
+    step : tf.Operation, tf.Tensor or list of these, optional
+        What it runs in each step of training.
+    towers : int
+        Into how many parts a step cuts its batch, each of them for a copy of the net. The
+        step is fed the same batch as often, so that each copy sees the whole of it.
+
+    Returns
+    -------
+    lasport.targets.tf1_program.Tf1Program
+
+    Raises
+    ------
+    UsageError
+        If only one of ``train`` and ``step`` is given.
+    """
+    from lasport.targets.tf1_program import Tf1Program
+
+    return Tf1Program(session, inputs, outputs, test=test, train=train, step=step, towers=towers)
+
+
 def convert(
     path: StrPath,
     *,
@@ -381,7 +435,7 @@ def lasagne_param_values(
 
 def verify(
     net: Network,
-    model: keras.Model | None = None,
+    model: keras.Model | Tf1Program | None = None,
     oracle: str | Record = "reference",
     modes: Sequence[Mode] = ("inference", "training"),
     *,
@@ -404,8 +458,10 @@ def verify(
     ----------
     net : Network
         The original.
-    model : keras.Model, optional
-        The port; by default the one that :func:`to_keras` makes.
+    model : keras.Model or Tf1Program, optional
+        The port; by default the one that :func:`to_keras` makes. Of a program, from
+        :func:`tf1_program`, the outputs are compared: in both modes, and after steps
+        of its own training.
     oracle : str or Record
         Who says what is right: "reference" (numpy), "theano" (the real Lasagne
         in this process), "python:PATH" (the real Lasagne of another
@@ -461,9 +517,15 @@ def verify(
     )
     if model is None:
         model = to_keras(net, profile=profile)
+    from lasport.compare.program import verify_program
     from lasport.targets.keras_port import KerasPort
+    from lasport.targets.tf1_program import PROGRAM, Tf1Port, Tf1Program
 
-    port = KerasPort(model, net, data_format)
+    port: KerasPort | Tf1Port
+    if isinstance(model, Tf1Program):
+        port = Tf1Port(model, net, data_format)
+    else:
+        port = KerasPort(model, net, data_format)
     most = max(passes, default=0)
     truth: Oracle
     if on_record is None:
@@ -475,19 +537,32 @@ def verify(
             net, oracle, seed=seed, passes=most, timeout=timeout, progress=progress
         )
         on_record(truth)
-    report = verify_port(
-        net,
-        port,
-        truth,
-        oracle=description,
-        model=f"model {model.name!r}",
-        modes=modes,
-        passes=passes,
-        outputs_only=outputs_only,
-        gradients=gradients,
-        command=command,
-        progress=progress,
-    )
+    if isinstance(port, Tf1Port):
+        report = verify_program(
+            net,
+            port,
+            truth,
+            oracle=description,
+            model=PROGRAM,
+            modes=modes,
+            passes=passes,
+            command=command,
+            progress=progress,
+        )
+    else:
+        report = verify_port(
+            net,
+            port,
+            truth,
+            oracle=description,
+            model=f"model {port.model.name!r}",
+            modes=modes,
+            passes=passes,
+            outputs_only=outputs_only,
+            gradients=gradients,
+            command=command,
+            progress=progress,
+        )
     return replace(report, notes=(*net.notes, *report.notes))
 
 
@@ -661,7 +736,7 @@ def record(
 
 def diagnose(
     net: Network,
-    model: keras.Model | StrPath,
+    model: keras.Model | Tf1Program | StrPath,
     *,
     align: Mapping[str, str] | None = None,
     data_format: DataFormat | None = None,
@@ -679,11 +754,13 @@ def diagnose(
     ----------
     net : Network
         The original.
-    model : keras.Model or path-like
+    model : keras.Model, Tf1Program or path-like
         The port, functional or Sequential, with names and an order of axes of its
-        own; or a file: a model that Keras loads, the directory of a SavedModel, of
-        which only inference as a whole and the variables can be seen, or weights
-        alone (``.weights.h5``, ``.h5`` or ``.npz``).
+        own; a program of TensorFlow 1, from :func:`tf1_program`, of which both modes as
+        a whole and the variables can be seen; or a file: a model that Keras loads, the
+        directory of a SavedModel, of which only inference as a whole and the variables
+        can be seen, or weights alone: ``.weights.h5``, ``.h5``, ``.npz``, or the prefix
+        of a checkpoint of TensorFlow's.
     align : mapping of str to str, optional
         Lasagne layers with the model's layers that stand for them, where lasport
         aligns them wrongly.
@@ -716,12 +793,17 @@ def diagnose(
     if isinstance(model, (str, os.PathLike)):
         path = Path(model)
         if path.is_dir() or _holds_weights(path):
-            if align:
-                raise UsageError(f"{path} shows no layers that could be aligned")
+            _refuse_alignment(align, str(path))
             return _diagnose_file(net, path, data_format, seed, progress)
         from lasport.targets.keras_file import read_model
 
         model = read_model(path)
+    from lasport.targets.tf1_program import PROGRAM, Tf1Parts, Tf1Program
+
+    if isinstance(model, Tf1Program):
+        _refuse_alignment(align, PROGRAM)
+        parts = Tf1Parts(model, net)
+        return _diagnose_opaque(net, parts, PROGRAM, data_format, seed, progress)
     progress("taking the model apart")
     try:
         return _diagnose_model(net, model, "float64", align, data_format, seed, progress)
@@ -759,8 +841,19 @@ def _diagnose_model(
     )
 
 
+def _refuse_alignment(align: Mapping[str, str] | None, model: str) -> None:
+    if align:
+        raise UsageError(f"{model} shows no layers that could be aligned")
+
+
 def _holds_weights(path: Path) -> bool:
-    return path.suffix == ".npz" or path.name.endswith(".weights.h5")
+    named = path.suffix == ".npz" or path.name.endswith(".weights.h5")
+    return named or _is_checkpoint(path)
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a path is the prefix of a checkpoint's files, which is no file itself."""
+    return path.with_name(f"{path.name}.index").is_file()
 
 
 def _diagnose_file(
@@ -770,28 +863,44 @@ def _diagnose_file(
     seed: int,
     progress: Callable[[str], None],
 ) -> Diagnosis:
-    """Diagnose a SavedModel, or weights alone."""
+    """Diagnose a SavedModel, a checkpoint, or other weights alone."""
     if path.is_dir():
-        from lasport.compare.diagnosis.diagnose import diagnose_opaque
         from lasport.targets.saved_model import SavedModel
 
         port = SavedModel(path, net)
-        return diagnose_opaque(
-            net,
-            port,
-            port.variables,
-            model=path.name,
-            data_format=data_format,
-            seed=seed,
-            progress=progress,
-        )
+        return _diagnose_opaque(net, port, path.name, data_format, seed, progress)
     from lasport.compare.diagnosis.diagnose_weights import diagnose_weights
     from lasport.readers.files import read_content
 
+    if _is_checkpoint(path):
+        from lasport.targets.checkpoint import read_checkpoint
+
+        return diagnose_weights(net, read_checkpoint(path), model=path.name)
     arrays = read_content(path).root
     if not isinstance(arrays, Mapping):
         raise UnreadableFileError(f"{path} holds no weights by name or number")
     return diagnose_weights(net, arrays, model=path.name)
+
+
+def _diagnose_opaque(
+    net: Network,
+    port: Opaque,
+    model: str,
+    data_format: DataFormat | None,
+    seed: int,
+    progress: Callable[[str], None],
+) -> Diagnosis:
+    """Diagnose a port of which only the ends and the variables show."""
+    from lasport.compare.diagnosis.diagnose import diagnose_opaque
+
+    return diagnose_opaque(
+        net,
+        port,
+        model=model,
+        data_format=data_format,
+        seed=seed,
+        progress=progress,
+    )
 
 
 def _calls(net: Network, profile: Profile, data_format: DataFormat, dtype: str | None) -> Calls:

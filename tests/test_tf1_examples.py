@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import lasport
 from lasport.compare.metrics import STRUCTURE_BOUND
 from lasport.oracles.reference import run_reference
 from lasport.spec import Array
@@ -20,6 +21,7 @@ tf = pytest.importorskip("tensorflow")
 v1 = tf.compat.v1
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "tf1"
+README = (EXAMPLES / "README.md").read_text("utf-8")
 # The argument that makes each program average variances, as TensorFlow does.
 VARIANCES = {
     "update_ops": {"profile": "stock"},
@@ -141,10 +143,50 @@ def test_the_readme_says_what_goes_wrong(name, digits):
         assert difference == pytest.approx(far, abs=0.02)
 
 
+@pytest.mark.thinned(6)  # the quickest comes first
+@pytest.mark.parametrize("name", sorted(VARIANCES, key="population_statistics".__ne__))
+def test_the_readme_says_what_lasport_says_of_each_mistake(name, digits):
+    alpha = {"moving_average": 0.25}.get(name, 0.1)
+    right, *mistakes = digits.what_is_said(import_module(name).build, name, alpha).items()
+    assert all(right[1])
+    layers, *shown = cells(
+        rf"| `{name}.py` | ([a-z0-9_, ]+) " + r"| ([0-9.]+), ([0-9.]+) " * 3 + "|"
+    )
+    for (mistake, (report, diagnosis)), *figures in zip(
+        mistakes, shown[::2], shown[1::2], strict=True
+    ):
+        (cause,) = diagnosis.causes
+        text = (
+            re.escape(mistake)
+            + r"\n  verify: (.*)\n  diagnose: layers hidden1_bn, hidden2_bn: (.*)"
+        )
+        ((verified, sentence),) = re.findall(text, README)
+        assert without_numbers(str(report.first_divergence)).startswith(without_numbers(verified))
+        assert without_numbers(cause.sentence) == without_numbers(f"layers {layers}: {sentence}")
+        off = (report.first_divergence.difference.relative, max(cause.before.values()))
+        assert off == pytest.approx(list(map(float, figures)), rel=0.05)
+        assert cause.after <= STRUCTURE_BOUND
+
+
+def without_numbers(text: str) -> str:
+    """Return a sentence without its figures; names keep theirs."""
+    return re.sub(r"(?<![\w/])[0-9.]+(e-?[0-9]+)?", "#", text)
+
+
+def test_a_decay_of_1e_minus_5_is_named(digits):
+    with tf.Graph().as_default(), v1.Session() as session:
+        program = import_module("update_ops").build(alpha=1 - 1e-5)
+        digits.initialize(program, session)
+        diagnosis = lasport.diagnose(
+            digits.lasagne_net("update_ops"), digits.port(program, session)
+        )
+    (cause,) = diagnosis.causes
+    assert " if momentum 1e-05 becomes 0.9 (differs by " in cause.sentence
+
+
 def cells(row: str) -> list[str]:
     """Return what the groups of a row of the README's tables match."""
-    text = (EXAMPLES / "README.md").read_text("utf-8")
-    (found,) = re.findall("^" + row.replace("|", r"\|") + "$", text, re.MULTILINE)
+    (found,) = re.findall("^" + row.replace("|", r"\|") + "$", README, re.MULTILINE)
     return [found] if isinstance(found, str) else list(found)
 
 

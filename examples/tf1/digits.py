@@ -27,6 +27,7 @@ class Program(NamedTuple):
     step: Any
     values: Callable[[Any], list[np.ndarray]]  # as get_all_param_values of Lasagne returns them
     start: Any = ()  # what is run after the initializers
+    towers: int = 1  # among which a batch is divided in training
 
 
 def lasagne_net(name, **options):
@@ -72,15 +73,23 @@ def trained(build: Callable[..., Program], one_by_one=False, **options):
         return predict(program, session, X)
 
 
+def mistakes(alpha):
+    """Return, by mistake, what a program is built with, and what it says of itself when tested."""
+    return {
+        "as it should be": ({}, False),
+        "update ops not run": ({"update": False}, False),
+        "is_training=True at test time, one by one": ({}, True),
+        "decay swapped": ({"alpha": 1 - alpha}, False),
+    }
+
+
 def what_goes_wrong(build: Callable[..., Program], alpha=0.1):
     """Return, for each mistake, how many digits are right and how far probabilities are off."""
     _, y = load((64,))
     right = trained(build)
     rows = {
-        "as it should be": right,
-        "update ops not run": trained(build, update=False),
-        "is_training=True at test time, one by one": trained(build, one_by_one=True),
-        "decay swapped": trained(build, alpha=1 - alpha),
+        name: trained(build, one_by_one, **options)
+        for name, (options, one_by_one) in mistakes(alpha).items()
     }
     return {
         name: (int((p.argmax(1) == y[1400:]).sum()), float(np.abs(p - right).max() / right.max()))
@@ -88,6 +97,35 @@ def what_goes_wrong(build: Callable[..., Program], alpha=0.1):
     }
 
 
-def report(build: Callable[..., Program], alpha=0.1):
-    for name, (right, difference) in what_goes_wrong(build, alpha).items():
-        print(f"{name:42} {right:4} of 397 right, probabilities off by {difference:.2g}")
+def port(program: Program, session, training=False):
+    """Show lasport a program in its session; `training` is what it says of itself when tested."""
+    return lasport.tf1_program(
+        session,
+        program.images,
+        program.probabilities,
+        test={program.training: training},
+        train={program.training: True, program.labels: load((64,))[1][:BATCH]},
+        step=program.step,
+        towers=program.towers,
+    )
+
+
+def what_is_said(build: Callable[..., Program], name, alpha=0.1):
+    """Return, for each mistake, what lasport says of the program before it is trained."""
+    net, said = lasagne_net(name), {}
+    for mistake, (options, training) in mistakes(alpha).items():
+        with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+            program = build(**options)
+            initialize(program, session)
+            running = port(program, session, training)
+            said[mistake] = lasport.verify(net, running), lasport.diagnose(net, running)
+    return said
+
+
+def report(build: Callable[..., Program], name, alpha=0.1):
+    for mistake, (right, difference) in what_goes_wrong(build, alpha).items():
+        print(f"{mistake:42} {right:4} of 397 right, probabilities off by {difference:.2g}")
+    for mistake, (verified, diagnosis) in what_is_said(build, name, alpha).items():
+        print(f"{mistake}\n  verify: {verified.first_divergence or verified.verdict}")
+        for cause in diagnosis.causes:
+            print(f"  diagnose: {cause.sentence}")

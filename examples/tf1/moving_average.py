@@ -76,4 +76,4 @@ def build(alpha=0.25, update=True, average="inv_std"):
 
 
 if __name__ == "__main__":
-    report(build, alpha=0.25)
+    report(build, "moving_average", alpha=0.25)

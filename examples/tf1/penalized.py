@@ -35,4 +35,4 @@ def build(alpha=0.1, update=True, profile="exact"):
 
 
 if __name__ == "__main__":
-    report(build)
+    report(build, "penalized")

@@ -69,4 +69,4 @@ def build(alpha=0.1, update=True, average="inv_std"):
 
 
 if __name__ == "__main__":
-    report(build)
+    report(build, "population_statistics")

@@ -57,8 +57,10 @@ def build(alpha=0.1, update=True, profile="exact"):
     # For evaluating the averages: run these, or restore by ema.variables_to_restore().
     v1.add_to_collection("averaged", [v.assign(ema.average(v)) for v in v1.trainable_variables()])
     loss = tf.add_n(losses) / 2
-    return Program(images, labels, training, graph.outputs, loss, group, graph.param_values)
+    return Program(
+        images, labels, training, graph.outputs, loss, group, graph.param_values, towers=2
+    )
 
 
 if __name__ == "__main__":
-    report(build)
+    report(build, "towers")

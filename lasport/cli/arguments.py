@@ -255,7 +255,7 @@ def _add_diagnose_options(command: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         type=Path,
         help="the port: a saved Keras model, the directory of a SavedModel, or weights alone "
-        "(.weights.h5, .npz)",
+        "(.weights.h5, .npz, the prefix of a checkpoint)",
     )
     command.add_argument(
         "--align",

@@ -21,7 +21,7 @@ from lasport.oracles.oracle import Oracle
 from lasport.oracles.record import MODES, Mode, Record
 from lasport.spec import Network
 
-__all__ = ["check_record", "verify_port"]
+__all__ = ["check_passes", "check_record", "verify_port"]
 
 Progress = Callable[[str], None]
 
@@ -77,13 +77,7 @@ def verify_port(
     UsageError
         For an unknown mode, or a number of passes below 1.
     """
-    if not modes or not set(modes) <= set(MODES):
-        raise UsageError(f"modes must be some of {', '.join(MODES)}, not {modes!r}")
-    passes = [
-        operator.index(number) for number in passes
-    ]  # numpy's integers are none that JSON has
-    if "training" in modes and (not passes or min(passes) < 1):
-        raise UsageError(f"passes must be one or more numbers from 1, not {passes!r}")
+    passes = check_passes(modes, passes)
     if isinstance(record, Record):
         check_record(network, record)
     stages = Stages(network, port, record, by_layer=not outputs_only)
@@ -129,6 +123,22 @@ def verify_port(
         tuple(stages.evidence.statistics.values()),
         stages.evidence.worst,
     )
+
+
+def check_passes(modes: Sequence[Mode], passes: Sequence[int]) -> list[int]:
+    """Return numbers of passes as JSON has them.
+
+    Raises
+    ------
+    UsageError
+        For an unknown mode, or a number of passes below 1.
+    """
+    if not modes or not set(modes) <= set(MODES):
+        raise UsageError(f"modes must be some of {', '.join(MODES)}, not {modes!r}")
+    numbers = [operator.index(number) for number in passes]
+    if "training" in modes and (not numbers or min(numbers) < 1):
+        raise UsageError(f"passes must be one or more numbers from 1, not {numbers!r}")
+    return numbers
 
 
 def check_record(network: Network, record: Record) -> None:

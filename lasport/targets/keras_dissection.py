@@ -26,7 +26,7 @@ from lasport.targets.given_noise import (
 from lasport.targets.keras_calls import Calls
 from lasport.targets.keras_copy import ModelCopy, kept, single
 from lasport.targets.keras_port import functional, narrowest
-from lasport.targets.parts import Part, between, draws
+from lasport.targets.parts import Part, between, draws, require_ends
 
 __all__ = ["Dissection"]
 
@@ -72,12 +72,7 @@ class Dissection:
         self.dtype = dtype
         self.model = functional(model)
         self.calls: Calls | None = None  # whoever made it, it is looked at as a stranger's
-        for what, ours, theirs in (
-            ("inputs", self.model.inputs, network.inputs),
-            ("outputs", self.model.outputs, network.outputs),
-        ):
-            if len(ours) != len(theirs):
-                raise ComparisonError(f"the model has {len(ours)} {what}, the net {len(theirs)}")
+        require_ends("model", self.model.inputs, self.model.outputs, network)
         try:
             copy = _Separated.of(self, dtype)
         except ComparisonError:

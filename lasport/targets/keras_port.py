@@ -15,14 +15,15 @@ import numpy as np
 from lasport.errors import ComparisonError
 from lasport.layout import Layout
 from lasport.passes import DataFormat, lower
-from lasport.spec import Array, Network
+from lasport.spec import Array, Network, Shape
 from lasport.targets.keras_calls import Profile, keras_calls
 from lasport.targets.keras_model import build_model, calls_of
 from lasport.targets.keras_session import Session, image_layout, single
+from lasport.targets.parts import require_ends
 from lasport.targets.recognition import DATA_FORMATS, choose_format, fits, recognize
 from lasport.translate import translate
 
-__all__ = ["KerasPort", "functional", "narrowest"]
+__all__ = ["KerasPort", "foreign_layouts", "functional", "narrowest"]
 
 
 class KerasPort:
@@ -56,14 +57,7 @@ class KerasPort:
     ) -> None:
         self.network = network
         self.model = functional(model)
-        if len(self.model.inputs) != len(network.inputs):
-            raise ComparisonError(
-                f"the model has {len(self.model.inputs)} inputs, the net {len(network.inputs)}"
-            )
-        if len(self.model.outputs) != len(network.outputs):
-            raise ComparisonError(
-                f"the model has {len(self.model.outputs)} outputs, the net {len(network.outputs)}"
-            )
+        require_ends("model", self.model.inputs, self.model.outputs, network)
         self.calls = calls_of(model)
         if self.calls is None or self.calls.plan.network is not network:
             self.calls = recognize(self.model, network, data_format)
@@ -72,7 +66,8 @@ class KerasPort:
             self.input_layouts = [value.layout for value in plan.inputs]
             self.output_layouts = [value.layout for value in plan.outputs]
         else:
-            self.input_layouts, self.output_layouts = self._foreign_layouts(data_format)
+            found = [tuple(x.shape) for x in self.model.inputs]
+            self.input_layouts, self.output_layouts = foreign_layouts(network, found, data_format)
 
     @property
     def shown_layers(self) -> tuple[str, ...]:
@@ -162,17 +157,35 @@ class KerasPort:
             tensors.append(keras.ops.convert_to_tensor(array, dtype=dtype))
         return tensors
 
-    def _foreign_layouts(self, data_format: DataFormat | None) -> tuple[list[Layout], list[Layout]]:
-        shapes = [self.network[name].output_shape or () for name in self.network.inputs]
-        found = [tuple(x.shape) for x in self.model.inputs]
-        formats = DATA_FORMATS if data_format is None else (data_format,)
-        layouts = {each: [image_layout(len(shape), each) for shape in shapes] for each in formats}
-        chosen = choose_format(layouts, shapes, found)
-        if chosen is None:
-            taken, wanted = ", ".join(map(str, found)), ", ".join(map(str, shapes))
-            raise ComparisonError(f"the model takes {taken}, the net {wanted}")
-        outputs = [self.network[name].output_shape or () for name in self.network.outputs]
-        return layouts[chosen], [image_layout(len(shape), chosen) for shape in outputs]
+
+def foreign_layouts(
+    network: Network, found: Sequence[Shape], data_format: DataFormat | None
+) -> tuple[list[Layout], list[Layout]]:
+    """Return how a model that somebody else made holds a network's inputs and outputs.
+
+    Parameters
+    ----------
+    network : Network
+        What it should compute.
+    found : sequence of Shape
+        Of its inputs.
+    data_format : {"channels_first", "channels_last"}, optional
+        Where these fit both.
+
+    Raises
+    ------
+    ComparisonError
+        If they fit none, or both and nobody says which.
+    """
+    shapes = [network[name].output_shape or () for name in network.inputs]
+    formats = DATA_FORMATS if data_format is None else (data_format,)
+    layouts = {each: [image_layout(len(shape), each) for shape in shapes] for each in formats}
+    chosen = choose_format(layouts, shapes, found)
+    if chosen is None:
+        taken, wanted = ", ".join(map(str, found)), ", ".join(map(str, shapes))
+        raise ComparisonError(f"the model takes {taken}, the net {wanted}")
+    outputs = [network[name].output_shape or () for name in network.outputs]
+    return layouts[chosen], [image_layout(len(shape), chosen) for shape in outputs]
 
 
 def functional(model: keras.Model) -> keras.Model:

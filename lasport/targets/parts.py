@@ -14,12 +14,22 @@ from typing import Protocol
 
 import numpy as np
 
-from lasport.spec import Array
+from lasport.errors import ComparisonError
+from lasport.spec import Array, Network
 
-__all__ = ["OPAQUE", "Part", "TakenApart", "between", "draws"]
+__all__ = [
+    "OPAQUE",
+    "Opaque",
+    "Part",
+    "TakenApart",
+    "between",
+    "draws",
+    "opaque_parts",
+    "require_ends",
+]
 
 # The class of a part that is the whole model, of which nothing inside can be seen.
-OPAQUE = "SavedModel"
+OPAQUE = "Opaque"
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +81,7 @@ class TakenApart(Protocol):
 
     @property
     def trains(self) -> bool:
-        """Whether it can be run in training mode."""
+        """Whether it can be run in training mode, as far as runs in inference have shown that."""
         ...
 
     @property
@@ -108,6 +118,40 @@ class TakenApart(Protocol):
         ...
 
 
+class Opaque(TakenApart, Protocol):
+    """A port of one part, of which only the ends and the variables show."""
+
+    @property
+    def variables(self) -> Mapping[str, Array]:
+        """Its variables by name."""
+        ...
+
+    @property
+    def unseen(self) -> str:
+        """Why it cannot be run in training mode, if it cannot."""
+        ...
+
+
+def opaque_parts(
+    name: str,
+    shapes: Mapping[str, tuple[int | None, ...]],
+    outputs: Sequence[str],
+) -> tuple[Part, ...]:
+    """Return the parts of a port of which only the ends show.
+
+    Parameters
+    ----------
+    name : str
+        What to call it.
+    shapes : mapping of str to tuple
+        Of what it takes, by the keys of these tensors.
+    outputs : sequence of str
+        The keys of what it gives.
+    """
+    fed = [Part(x, x, "InputLayer", (), x, {"batch_shape": shape}) for x, shape in shapes.items()]
+    return (*fed, *(Part(y, name, OPAQUE, tuple(shapes), y) for y in outputs))
+
+
 def between(parts: Sequence[Part], feeds: Sequence[str], fetch: Sequence[str]) -> list[Part]:
     """Return the parts that lie between tensors, in order."""
     made_by = {part.output: part for part in parts}
@@ -142,3 +186,20 @@ def draws(name: str, shape: tuple[int, ...]) -> tuple[Array, Array]:
     """
     rng = np.random.RandomState(zlib.crc32(name.encode()))
     return rng.uniform(size=shape), rng.standard_normal(size=shape)
+
+
+def require_ends(
+    what: str, inputs: Sequence[object], outputs: Sequence[object], network: Network
+) -> None:
+    """Refuse a port that has other numbers of inputs or outputs than its network.
+
+    Raises
+    ------
+    ComparisonError
+    """
+    for kind, theirs, ours in (
+        ("inputs", inputs, network.inputs),
+        ("outputs", outputs, network.outputs),
+    ):
+        if len(theirs) != len(ours):
+            raise ComparisonError(f"the {what} has {len(theirs)} {kind}, the net {len(ours)}")

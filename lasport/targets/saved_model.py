@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from lasport.errors import ComparisonError, UnreadableFileError
+from lasport.errors import ComparisonError, UnreadableFileError, UsageError
 from lasport.spec import Array, Network
-from lasport.targets.parts import OPAQUE, Part
+from lasport.targets.keras_port import narrowest
+from lasport.targets.parts import opaque_parts, require_ends
 
 __all__ = ["SavedModel"]
 
@@ -34,13 +35,20 @@ class SavedModel:
         If TensorFlow cannot load it, or it has no default signature.
     ComparisonError
         If it has other numbers of inputs and outputs than the network.
+    UsageError
+        Within a graph of tf.compat.v1.
     """
 
-    dtype = "float32"
     trains = False
+    unseen = "a SavedModel has inference only"
 
     def __init__(self, path: str | os.PathLike[str], network: Network) -> None:
         name = os.fspath(path)
+        if not tf.executing_eagerly():
+            raise UsageError(
+                f"{name}: a SavedModel is run outside of graphs: leave `with graph.as_default():`, "
+                "and do without disable_v2_behavior()"
+            )
         try:
             self._loaded = tf.saved_model.load(name)
         except Exception as error:  # a damaged one can raise anything
@@ -53,20 +61,14 @@ class SavedModel:
         self._specs = dict(sorted(self._signature.structured_input_signature[1].items()))
         self.inputs = tuple(f"input/{key}" for key in self._specs)
         self.outputs = tuple(f"output/{key}" for key in sorted(self._signature.structured_outputs))
-        for what, ours, theirs in (
-            ("inputs", self.inputs, network.inputs),
-            ("outputs", self.outputs, network.outputs),
-        ):
-            if len(ours) != len(theirs):
-                raise ComparisonError(f"the model has {len(ours)} {what}, the net {len(theirs)}")
-        self.parts = tuple(self._parts(Path(name).name))
-
-    def _parts(self, name: str) -> list[Part]:
-        fed = [
-            Part(key, key, "InputLayer", (), key, {"batch_shape": tuple(spec.shape)})
+        ends = (*self._specs.values(), *self._signature.structured_outputs.values())
+        self.dtype = narrowest({spec.dtype.name for spec in ends})
+        require_ends("model", self.inputs, self.outputs, network)
+        shapes = {
+            key: tuple(spec.shape)
             for key, spec in zip(self.inputs, self._specs.values(), strict=True)
-        ]
-        return fed + [Part(key, name, OPAQUE, self.inputs, key) for key in self.outputs]
+        }
+        self.parts = opaque_parts(Path(name).name, shapes, self.outputs)
 
     @property
     def variables(self) -> dict[str, Array]:

@@ -88,7 +88,6 @@ class Bench:
     ) -> None:
         self.network = network
         self.port = port
-        self.runs = RUNS if port.trains else RUNS[:1]
         self.steps = steps_of(network, precision)
         self.by_name = {step.name: step for step in self.steps}
         fed = dict(zip(("inference", "training"), draw(network, seed), strict=True))
@@ -111,6 +110,7 @@ class Bench:
         keys = [part.output for part in port.parts]
         found = dict(zip(keys, port.run(physical, keys, training=False), strict=True))
         self.tensors = found
+        self.runs = RUNS if port.trains else RUNS[:1]
         self.arrangements = arrange(
             port.parts, {key: array.shape[1:] for key, array in found.items()}, by_key
         )

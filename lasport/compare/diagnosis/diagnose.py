@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from lasport.compare.diagnosis.apart import Apart, agrees, largest
 from lasport.compare.diagnosis.bench import Bench, Results
 from lasport.compare.diagnosis.cutting import Unit
-from lasport.compare.diagnosis.diagnose_weights import weight_findings
+from lasport.compare.diagnosis.diagnose_weights import precision_of, weight_findings
 from lasport.compare.diagnosis.edits import Edit, apply
 from lasport.compare.diagnosis.of_structure import FOLDED
 from lasport.compare.diagnosis.result import Cause, Diagnosis, Pair, Remedy
 from lasport.compare.diagnosis.search import Explanation, explain
 from lasport.passes import DataFormat
-from lasport.spec import Array, Network
-from lasport.targets.parts import Part, TakenApart, between
+from lasport.spec import Network
+from lasport.targets.parts import Opaque, Part, TakenApart, between
 
 __all__ = ["diagnose_opaque", "diagnose_parts"]
 
@@ -102,8 +102,7 @@ def diagnose_parts(
 
 def diagnose_opaque(
     network: Network,
-    port: TakenApart,
-    variables: Mapping[str, Array],
+    port: Opaque,
     *,
     model: str,
     data_format: DataFormat | None = None,
@@ -113,24 +112,22 @@ def diagnose_opaque(
     """Say why a port differs of which only the ends and the variables show.
 
     Its variables are looked at first; what these leave open is searched for in the
-    whole net, in inference only.
+    whole net, in the modes that the port has.
 
     Parameters
     ----------
     network : Network
         The original.
-    port : TakenApart
+    port : Opaque
         Its port, one part.
-    variables : mapping of str to ndarray
-        The port's.
     model : str
         What to call it.
     data_format, seed, progress
         See :func:`lasport.diagnose`.
     """
     progress("running net and model")
-    bench = Bench(network, port, "float32", data_format, None, seed)
-    weights = weight_findings(network, variables)
+    bench = Bench(network, port, precision_of(port.variables), data_format, None, seed)
+    weights = weight_findings(network, port.variables)
     causes: list[Cause] = []
     left = None
     for unit in bench.units:
@@ -151,8 +148,8 @@ def diagnose_opaque(
                 else finding.cause
             )
             left = None
-    notes = [f"training mode, and what only shows there: {model} has inference only"]
-    notes += weights.notes
+    unseen = f"training mode, and what only shows there: {port.unseen}"
+    notes = () if port.trains else (unseen,)
     together = None if left is None else largest(left)
     pairs = weights.pairs
     return Diagnosis(

@@ -15,18 +15,28 @@ from lasport.compare.diagnosis.hypotheses import edits_of
 from lasport.compare.diagnosis.result import Cause, Diagnosis, Pair, Remedy
 from lasport.compare.diagnosis.search import Explanation, simplest
 from lasport.compare.diagnosis.steps import Step, steps_of
-from lasport.compare.diagnosis.stored import Group, groups_of, stored_by_keras
+from lasport.compare.diagnosis.stored import (
+    Group,
+    groups_of,
+    nameless,
+    stored_by_keras,
+    weights_among,
+)
 from lasport.compare.metrics import measure
 from lasport.errors import ComparisonError
 from lasport.spec import Array, Network
 from lasport.targets.parts import Part
 
-__all__ = ["WeightFindings", "diagnose_weights", "weight_findings"]
+__all__ = ["WeightFindings", "diagnose_weights", "precision_of", "weight_findings"]
 
 UNSEEN = (
     "a file of weights shows no options: momenta, activations, padding, pools, rates of dropout, "
     "and an epsilon only where the variances were computed with it"
 )
+
+
+SPREADS = {"moving_variance", "moving_inv_std"}
+NO_NAMES = "variables to which nobody gave a name ({}): what they are cannot be told"
 
 
 @dataclass(frozen=True)
@@ -70,7 +80,11 @@ def diagnose_weights(network: Network, arrays: Mapping[str, Array], *, model: st
     """
     found = weight_findings(network, arrays)
     if not found.pairs:
-        raise ComparisonError(f"{model} has no weights of the sizes that the net's layers have")
+        without = nameless(arrays)
+        besides = f", but {NO_NAMES.format(', '.join(without))}" if without else ""
+        raise ComparisonError(
+            f"{model} has no weights of the sizes that the net's layers have{besides}"
+        )
     notes = (*network.notes, UNSEEN, *found.notes)
     return Diagnosis(model, found.causes, found.pairs, notes, len(found.pairs))
 
@@ -78,12 +92,13 @@ def diagnose_weights(network: Network, arrays: Mapping[str, Array], *, model: st
 def weight_findings(network: Network, arrays: Mapping[str, Array]) -> WeightFindings:
     """Compare arrays with the weights that Keras should have for a net."""
     floats = {name: array for name, array in arrays.items() if array.dtype.kind == "f"}
-    precision = min((a.dtype.name for a in floats.values()), default="float32", key=_width)
+    precision = precision_of(floats)
     wide = {name: array.astype(np.float64) for name, array in floats.items()}
     causes: list[Cause] = []
     edits: list[Edit] = []
     pairs: list[Pair] = []
-    notes: list[str] = []
+    without = nameless(wide)
+    notes = [NO_NAMES.format(", ".join(without))] if without else []
     for step, group in _pairs(
         [s for s in steps_of(network, precision) if s.params], groups_of(wide)
     ):
@@ -106,8 +121,10 @@ def weight_findings(network: Network, arrays: Mapping[str, Array]) -> WeightFind
     return WeightFindings(tuple(causes), tuple(edits), tuple(pairs), tuple(notes))
 
 
-def _width(name: str) -> int:
-    return np.dtype(name).itemsize
+def precision_of(arrays: Mapping[str, Array]) -> str:
+    """Return the narrowest float type of the weights among arrays; float32 where there is none."""
+    types = (array.dtype for array in weights_among(arrays).values() if array.dtype.kind == "f")
+    return min(types, default=np.dtype("float32"), key=lambda dtype: dtype.itemsize).name
 
 
 def _pairs(steps: Sequence[Step], groups: Sequence[Group]) -> list[tuple[Step, Group | None]]:
@@ -167,7 +184,12 @@ def _image_behind(network: Network, step: Step) -> tuple[int, ...] | None:
 def _differences(step: Step, group: Group, order: Array | None) -> dict[str, Apart]:
     """Return how far each of a group's weights is from what Keras should have."""
     found = {}
-    for name, expected in stored_by_keras(step, order).items():
+    stored = stored_by_keras(step, order)
+    # Only one of them is averaged: by Keras and TensorFlow 1, or by lasport's own layers.
+    spread = "moving_inv_std" if "moving_inv_std" in group.weights else "moving_variance"
+    for name, expected in stored.items():
+        if name in SPREADS - {spread}:
+            continue
         actual = group.weights.get(name)
         if name == "bias" and actual is not None and actual.ndim == 2 and expected.ndim == 1:
             # A GRU's second bias is to be 0, or part of the first one.

@@ -18,7 +18,7 @@ __all__ = ["HYPOTHESES"]
 
 # What is not read off the port's options: the defaults of Keras, of PyTorch and of Lasagne.
 EPSILONS = (1e-3, 1e-5, 1e-4)
-MOMENTA = (0.99, 0.9)
+MOMENTA = (0.999, 0.99, 0.9, 0.5, 1e-5)
 
 
 def _attributes(step: Step) -> BatchNormAttributes:
@@ -139,21 +139,28 @@ def left_out(case: Case) -> Iterator[Edit]:
                 f"{where}, which is {value:g} throughout, becomes Lasagne's {name}", change
             )
 
-    def unit(step: Step) -> Step:
-        ones = np.ones_like(step.params["inv_std"])
-        return _with_variance(step, ones, _attributes(step).epsilon)
+    epsilon = _attributes(case.step).epsilon
+    starts = {
+        "moving_variance, which is 1 throughout": lambda step: np.ones_like(step.params["inv_std"]),
+        f"moving_variance, which is 1 - {epsilon:g} throughout (a moving_inv_std of 1)": (
+            lambda step: np.full_like(step.params["inv_std"], 1 - epsilon)
+        ),
+    }
+    for start, value_of in starts.items():
 
-    fix = "moving_variance, which is 1 throughout, becomes 1 / inv_std**2 - epsilon"
-    yield case.edit(fix, unit)
+        def unit(step: Step, value_of: Callable[[Step], Array] = value_of) -> Step:
+            return _with_variance(step, value_of(step), epsilon)
 
-    def fresh(step: Step) -> Step:
-        return changed(unit(step), {"mean": np.zeros_like(step.params["mean"])})
+        yield case.edit(f"{start}, becomes 1 / inv_std**2 - epsilon", unit)
 
-    fix = (
-        "moving_mean and moving_variance, which are 0 and 1 throughout as in a new layer (never "
-        "copied, or their updates never run), become Lasagne's mean and 1 / inv_std**2 - epsilon"
-    )
-    yield case.edit(fix, fresh)
+        def fresh(step: Step, unit: Callable[[Step], Step] = unit) -> Step:
+            return changed(unit(step), {"mean": np.zeros_like(step.params["mean"])})
+
+        fix = (
+            f"{start}, and moving_mean, which is 0, as in a new layer (never copied, or their "
+            "updates never run), become 1 / inv_std**2 - epsilon and Lasagne's mean"
+        )
+        yield case.edit(fix, fresh)
 
 
 def not_copied(case: Case) -> Iterator[Edit]:
@@ -190,9 +197,13 @@ def _unlike(stored: Array, ours: Array) -> str:
 
 def mode(case: Case) -> Iterator[Edit]:
     """One mode in the place of both."""
+    stays = (
+        "is_training stays True"
+        if case.part is None
+        else "training=True where it is called; predict() overrides that"
+    )
     yield case.edit(
-        "it takes the stored averages in inference, where it normalizes by the batch "
-        "(training=True where it is called; predict() overrides that)",
+        f"it takes the stored averages in inference, where it normalizes by the batch ({stays})",
         lambda step: flagged(step, training=True),
     )
     yield case.edit(
@@ -202,7 +213,8 @@ def mode(case: Case) -> Iterator[Edit]:
     )
     if case.part is None or "momentum" not in case.part.config:
         yield case.edit(
-            "training updates its averages, which it leaves as they are",
+            "training updates its averages, which it leaves as they are (in TensorFlow 1, update "
+            "ops that nothing runs)",
             lambda step: changed(step, alpha=0.0),
         )
 

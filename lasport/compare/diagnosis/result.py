@@ -75,7 +75,9 @@ class Cause:
         amount = f"{self.before[largest]:.2g}"
         if not self.explained:
             return f"{where}: differs by {amount} in {largest}, and nothing known explains that"
-        fixes = ", or if ".join(" and ".join(r.fix for r in each) for each in self.alternatives)
+        fixes = ", or if ".join(
+            " and ".join(dict.fromkeys(remedy.fix for remedy in each)) for each in self.alternatives
+        )
         return f"{where}: matches to {self.after:.1g} if {fixes} (differs by {amount} in {largest})"
 
     def _where(self) -> str:
@@ -188,7 +190,7 @@ class Diagnosis:
 
     def _verdict(self) -> str:
         if self.equal:
-            return f"equal, in each of {self.compared} pieces"
+            return f"equal, in each of {self.compared} pieces" if self.compared > 1 else "equal"
         if not self.causes:
             return "NOTHING COMPARED"
         count = len(self.causes)

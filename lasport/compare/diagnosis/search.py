@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 from lasport.compare.diagnosis.apart import Apart, agrees, largest
 from lasport.compare.diagnosis.bench import Bench, Results
@@ -80,20 +80,36 @@ def simplest(
     """
     if len(edits) > MOST:
         size = 1
-    sets = [each for n in range(1, size + 1) for each in combinations(edits, n) if _sensible(each)]
-    sets.sort(key=_rank)
+    mistakes = [*((edit,) for edit in edits), *_everywhere(edits)]
+    sets = [
+        tuple(chain.from_iterable(each))
+        for n in range(1, size + 1)
+        for each in combinations(mistakes, n)
+    ]
+    sets = sorted(filter(_sensible, sets), key=lambda each: (_rank(each), len(each)))
     found: list[Explanation] = []
     for each in sets:
         if found and _rank(each) > _rank(found[0].edits):
             break
+        if any(set(fewer.edits) <= set(each) for fewer in found):
+            continue
         left = differences(each)
         if agrees(left):
             found.append(Explanation(each, largest(left)))
     return found
 
 
+def _everywhere(edits: Sequence[Edit]) -> Iterator[tuple[Edit, ...]]:
+    """Yield what may be one mistake in all layers of a kind, as in a function that makes them."""
+    same: dict[tuple[str, str], list[Edit]] = {}
+    for edit in edits:
+        same.setdefault((edit.hypothesis, edit.fix), []).append(edit)
+    yield from (tuple(each) for each in same.values() if len({e.target for e in each}) > 1)
+
+
 def _rank(edits: Sequence[Edit]) -> int:
-    return sum(edit.rank for edit in edits)
+    """Return the sum of the ranks, one mistake in several layers being one."""
+    return sum({(edit.hypothesis, edit.fix): edit.rank for edit in edits}.values())
 
 
 def _sensible(edits: Sequence[Edit]) -> bool:

@@ -17,13 +17,25 @@ from lasport.layers.lstm import GATES
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.spec import Array
 
-__all__ = ["Group", "groups_of", "stored_by_keras"]
+__all__ = ["Group", "groups_of", "nameless", "stored_by_keras", "weights_among"]
 
 # Lasagne's names for the gates of Keras' GRU, in Keras' order.
 GRU_GATES = ("updategate", "resetgate", "hidden_update")
 NORMALIZATION = ("gamma", "beta", "moving_mean", "moving_variance")
 CELL = ("kernel", "recurrent_kernel", "bias")
-NAMES = (*CELL, "embeddings", *NORMALIZATION)
+NAMES = (*CELL, "embeddings", *NORMALIZATION, "moving_inv_std")
+# What else programs of TensorFlow 1 call them.
+SYNONYMS = {
+    **dict.fromkeys(("weights", "weight", "W", "w"), "kernel"),
+    **dict.fromkeys(("biases", "b"), "bias"),
+    **dict.fromkeys(("offset", "shift"), "beta"),
+    **dict.fromkeys(("pop_mean", "population_mean", "running_mean"), "moving_mean"),
+    **dict.fromkeys(("pop_var", "population_variance", "running_var"), "moving_variance"),
+    "scale": "gamma",
+    "inv_std": "moving_inv_std",
+}
+# What TensorFlow 1 calls a variable to which nobody gave a name.
+NAMELESS = re.compile(r"(.*/)?Variable(_\d+)?")
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,18 +68,47 @@ def groups_of(arrays: Mapping[str, Array]) -> list[Group]:
     """
     if all(re.fullmatch(r"(arr_|param_?)?\d+", name) for name in arrays):
         return [_group(label, own) for label, own in _in_order(list(arrays.values()))]
-    ordered = sorted(arrays, key=_natural)
+    ordered = sorted(set(weights_among(arrays)) - set(nameless(arrays)), key=_natural)
     groups = []
     for prefix, names in groupby(ordered, key=lambda name: re.split(r"[/.](?!.*[/.])", name)[0]):
-        own = [(re.split(r"[/.]", name)[-1].partition(":")[0], arrays[name]) for name in names]
+        own = [(_variable_name(name), arrays[name]) for name in names]
         places = [place for place in re.split(r"[/.]", prefix) if place not in ("vars", "cell")]
         named = {name: dict(own)[name] for name in NAMES if name in dict(own)}
         label = places[-1] if places else prefix
-        if len(named) == len(own):
-            groups.append(Group(label, _roles(list(named.values())), named))
-        else:
+        if len(named) < len(own):
             groups.append(_group(label, [array for _, array in own]))
+        else:
+            groups += [Group(label, _roles(list(each.values())), each) for each in _layers(named)]
     return groups
+
+
+def _layers(named: Mapping[str, Array]) -> list[Mapping[str, Array]]:
+    """Return the weights of one name: a layer's, or also those of the normalization behind it."""
+    product = {name: array for name, array in named.items() if name in CELL}
+    rest = {name: array for name, array in named.items() if name not in CELL}
+    return [product, rest] if product and "moving_mean" in rest else [named]
+
+
+def nameless(arrays: Mapping[str, Array]) -> list[str]:
+    """Return the names of those variables of TensorFlow 1 to which nobody gave one."""
+    return sorted((name for name in arrays if NAMELESS.fullmatch(name)), key=_natural)
+
+
+def weights_among(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """Return arrays without counters, and what an optimizer keeps for each weight.
+
+    TensorFlow 1 names that after the weight: hidden1/kernel/Adam.
+    """
+    return {
+        name: array
+        for name, array in arrays.items()
+        if array.ndim and name.rpartition("/")[0] not in arrays
+    }
+
+
+def _variable_name(name: str) -> str:
+    last = re.split(r"[/.]", name)[-1].partition(":")[0]
+    return SYNONYMS.get(last, last)
 
 
 def _natural(name: str) -> list[object]:
@@ -166,7 +207,8 @@ def _normalization(step: Step) -> dict[str, Array]:
     assert isinstance(a, BatchNormAttributes)
     found = {name: p[name] for name in ("gamma", "beta") if name in p}
     variance = variance_of(p, a.epsilon)
-    return {**found, "moving_mean": p["mean"], "moving_variance": variance}
+    averages = {"moving_mean": p["mean"], "moving_variance": variance}
+    return {**found, **averages, "moving_inv_std": p["inv_std"]}
 
 
 def _recurrent(step: Step, gates: Sequence[str], negated: str | None) -> dict[str, Array]:
