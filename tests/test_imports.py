@@ -56,6 +56,8 @@ NEED_A_FRAMEWORK = {
     "lasport.targets.saved_model": "runs SavedModels for the diagnosis",
     "lasport.targets.tf1_graph": "builds graphs of tf.compat.v1",
     "lasport.targets.tf1_layer": "runs keras layers in graphs of tf.compat.v1",
+    "lasport.targets.tf1_program": "runs programs of TensorFlow 1 for comparison and diagnosis",
+    "lasport.targets.checkpoint": "reads checkpoints for the diagnosis",
     "lasport.targets.keras_tape": "makes the calls of keras layers one by one",
     "lasport.targets.keras_walk": "walks through copies of keras models",
 }
