@@ -1,4 +1,4 @@
-"""The examples are run, and their READMEs show what they print."""
+"""The digits example is run, and its README shows what it prints."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 import lasport
 from lasport import theano_compat
 from lasport.errors import MissingDependencyError
+from tests.example_output import shown_output
 
 DIGITS = Path(__file__).parent.parent / "examples" / "digits"
 PACKAGED = Path(lasport.__file__).parent / "data" / "digits_bn.pkl"
@@ -24,12 +25,6 @@ def read_tables(text: str) -> dict[str, list[str]]:
     """Return the three cells of each indented line, by the label before them."""
     lines = re.findall(r"^  (\S.*?)((?: +\S+){3})$", text, re.MULTILINE)
     return {label: row.split() for label, row in lines}
-
-
-def shown_output(readme: Path) -> str:
-    """Return what a README says that its example prints."""
-    (block,) = re.findall(r"^```text\n(.*?)^```$", readme.read_text("utf-8"), re.M | re.S)
-    return str(block)
 
 
 @pytest.fixture
