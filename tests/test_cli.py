@@ -169,7 +169,7 @@ def test_inspect_shows_a_net_that_is_not_trained(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert re.search(r"dense_1 +DenseLayer +\(None, 3\) +W \(2, 3\), b \(3,\)", printed)
     assert "note: " in printed
-    assert "draws the values of 1 parameters at random" in printed
+    assert "draws the values of 1 parameter at random" in printed
     assert main(["convert", f"{tmp_path}/model.py:build", "-o", f"{tmp_path}/o.keras"]) == 2
 
 
@@ -453,6 +453,18 @@ ERRORS = {
     "no record": ("verify net.pkl --oracle record:none.npz", 2, "none.npz: No such file"),
     "record": ("verify net.pkl --oracle record:net.pkl", 2, "net.pkl: not a"),
     "profile": ("verify net.pkl model.keras --profile exact", 2, "--profile says which model"),
+    "model first": (
+        "verify model.keras net.pkl",
+        2,
+        "model.keras: a saved Keras model, and no net",
+    ),
+    "net twice": ("verify net.pkl net.pkl", 2, "net.pkl: .* names of saved models end in .keras"),
+    "a folder": ("verify net.pkl folder.keras", 2, "folder.keras: a directory; save the model in"),
+    "exchanged": (
+        "convert model.npz --params model.py:build -o o.keras",
+        2,
+        "model.py:build is a script that builds a net: give that as FILE, and model.npz as",
+    ),
 }
 
 
@@ -480,6 +492,7 @@ USAGE = {
     "no passes": "verify net.pkl --passes 0",
     "unknown oracle": "verify net.pkl --oracle keras",
     "record without a file": "verify net.pkl --oracle record:",
+    "an address": "inspect https://lab.org/net.pkl",
 }
 
 
@@ -489,7 +502,8 @@ def test_wrong_usage_is_explained(command, place, monkeypatch, capsys):
     with pytest.raises(SystemExit) as leaving:
         main(command.split())
     assert leaving.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: lasport")
+    said = capsys.readouterr().err
+    assert re.fullmatch(r"(lasport( \w+)?): error: .* \(\1 --help says more\)\n", said)
 
 
 def test_input_is_not_overwritten(models, tmp_path, capsys):

@@ -159,7 +159,7 @@ def test_wrong_usage_is_explained(argv, capsys):
     with pytest.raises(SystemExit) as leaving:
         main(argv)
     assert leaving.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: lasport record")
+    assert capsys.readouterr().err.startswith("lasport record: error: ")
 
 
 @pytest.mark.parametrize(("number", "code"), ((signal.SIGINT, 130), (signal.SIGTERM, 143)))

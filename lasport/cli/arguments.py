@@ -9,7 +9,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import NoReturn, get_args
 
 from lasport import __version__
 from lasport.cli.commands import (
@@ -30,6 +30,7 @@ __all__ = ["parse"]
 
 MODES = get_args(Mode)
 DATA_FORMATS = get_args(DataFormat)
+ADDRESS = re.compile(r"\w+://")
 ORACLE = re.compile(r"reference|theano|(python|record):.+")
 
 
@@ -46,8 +47,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong and nothing else: a page of options hides it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} ({self.prog} --help says more)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="lasport",
         description="Port Lasagne networks to TensorFlow / Keras 3, with the evidence.",
         epilog="Exit codes: 0 equal or done; 1 computed, and differs; 2 input that cannot be read "
@@ -121,7 +129,7 @@ def _add_net(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "file",
         metavar="FILE",
-        type=Path,
+        type=_path,
         help="the pickled net, possibly compressed, of which nothing is run; or "
         "SCRIPT.py:FUNCTION, which builds the net: the script is code, and runs",
     )
@@ -134,7 +142,7 @@ def _add_net(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--params",
         metavar="PARAMS",
-        type=Path,
+        type=_path,
         help="parameters in place of the net's own: what get_all_param_values returned, as npz, "
         "npy, pickle or HDF5",
     )
@@ -178,6 +186,12 @@ def _add_net(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _path(text: str) -> Path:
+    if ADDRESS.match(text):
+        raise argparse.ArgumentTypeError(f"{text} is an address: download the file, and name that")
+    return Path(text)
+
+
 def _add_profile(command: argparse.ArgumentParser, default: str | None) -> None:
     command.add_argument(
         "--profile",
@@ -201,7 +215,7 @@ def _add_verify_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "model",
         metavar="MODEL",
-        type=Path,
+        type=_path,
         nargs="?",
         help="a saved Keras model (default: the one that lasport makes)",
     )
@@ -253,7 +267,7 @@ def _add_diagnose_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "model",
         metavar="MODEL",
-        type=Path,
+        type=_path,
         help="the port: a saved Keras model, the directory of a SavedModel, or weights alone "
         "(.weights.h5, .npz, the prefix of a checkpoint)",
     )
@@ -315,7 +329,9 @@ def _kwargs(text: str) -> dict[str, object]:
     try:
         kwargs = json.loads(text)
     except json.JSONDecodeError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no JSON: {error}") from error
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no JSON, as in '{{\"n\": 5}}': {error}"
+        ) from error
     if not isinstance(kwargs, dict):
         raise argparse.ArgumentTypeError(f"{text!r} is no JSON object")
     return kwargs

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lasport.api import load, simplify, to_keras
+from lasport.errors import UsageError
 from lasport.exporting import export_weights
 from lasport.outline import lost_values
 from lasport.own_layers import run_registrations
@@ -67,6 +68,11 @@ def load_optimized(arguments: argparse.Namespace, progress: Progress) -> Network
 
 def load_net(arguments: argparse.Namespace, *, untrained: bool = False) -> Network:
     """Read the net."""
+    if arguments.params is not None and is_script(arguments.params):
+        raise UsageError(
+            f"{arguments.params} is a script that builds a net: give that as FILE, and "
+            f"{arguments.file} as its parameters (--params)"
+        )
     return load(
         arguments.file,
         outputs=arguments.outputs,

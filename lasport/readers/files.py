@@ -36,6 +36,7 @@ LONGEST_START = 4096
 NUMBERED = re.compile(r"(.*?)(\d{1,18})")
 # What theano.misc.pkl_utils calls the pickle among its arrays.
 PICKLE_MEMBER = "pkl"
+KERAS_MEMBER = "model.weights.h5"
 # What zipfile raises for damaged archives.
 ZIP_ERRORS = (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, zlib.error, OSError)
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -112,6 +113,10 @@ def _read_zip(stream: BinaryIO) -> Content:
                 )
             if PICKLE_MEMBER in archive.namelist():
                 return Content("pkl_utils archive", _read_pkl_utils(archive))
+            if KERAS_MEMBER in archive.namelist():
+                raise UnreadableFileError(
+                    "a saved Keras model, and no net of Lasagne's: name the net, then its model"
+                )
             arrays = {
                 name.removesuffix(".npy"): read_npy(_member(archive, name))
                 for name in archive.namelist()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
@@ -130,8 +130,9 @@ def load_script(
     network = replace(network, notes=choices.notes(), origin=origin)
     if params is None:
         if drawn:
+            count = f"{len(drawn)} parameter{'s' * (len(drawn) != 1)}"
             missing = (
-                f"{path}:{function} draws the values of {len(drawn)} parameters at random "
+                f"{path}:{function} draws the values of {count} at random "
                 f"({', '.join(drawn[:3])}{', ...' if drawn[3:] else ''}); give the file of the "
                 "trained ones (params=, --params)"
             )
@@ -159,7 +160,8 @@ def _run(
             exec(code, vars(module))  # noqa: S102 - what it was given for
             build = getattr(module, function, None)
             if not callable(build):
-                raise ScriptError(f"there is no function {function!r} in it")
+                others = ", ".join(_functions_of(module)) or "none"
+                raise ScriptError(f"there is no function {function!r} in it; it has {others}")
             result = build(**kwargs)
             if isinstance(result, NeuralNet):
                 result.initialize()
@@ -169,6 +171,13 @@ def _run(
         except (Exception, SystemExit) as error:
             kind = type(error).__name__
             raise ScriptError(f"{_place(error, path)}: {kind}: {error}") from error
+
+
+def _functions_of(module: ModuleType) -> Iterator[str]:
+    """Yield the functions that a script defines, not those that it imports."""
+    for name, value in vars(module).items():
+        if getattr(getattr(value, "__code__", None), "co_filename", None) == module.__file__:
+            yield name
 
 
 def _place(error: BaseException, path: Path) -> str:

@@ -13,6 +13,8 @@ from lasport.errors import UnreadableFileError
 
 __all__ = ["read_model", "write_model"]
 
+ENDINGS = (".keras", ".h5", ".hdf5")  # by which Keras tells the format
+
 
 def read_model(path: str | os.PathLike[str]) -> keras.Model:
     """Read a model, lasport's own layers included.
@@ -33,8 +35,14 @@ def read_model(path: str | os.PathLike[str]) -> keras.Model:
         If there is no such file, or Keras refuses it.
     """
     name = os.fspath(path)
+    if Path(name).is_dir():
+        raise UnreadableFileError(f"{name}: a directory; save the model in one file, NAME.keras")
     if not Path(name).is_file():
         raise UnreadableFileError(f"{name}: no such file")
+    if not name.endswith(ENDINGS):
+        raise UnreadableFileError(
+            f"{name}: Keras cannot load it: names of saved models end in {', '.join(ENDINGS)}"
+        )
     try:
         return keras.saving.load_model(name, compile=False, safe_mode=True)
     except Exception as error:  # a corrupt file can raise anything, Keras promises nothing

@@ -213,6 +213,7 @@ OTHERS = {
     "half a zip": (npz(a=ARRAYS[9])[:-40], "truncated or corrupt zip archive"),
     "a damaged zip": (npz(a=ARRAYS[9]).replace(b"\0\0\x80?", b"\1\0\x80?"), "Bad CRC-32"),
     "a zip of text": (zipped(readme="hello"), "a zip archive without arrays"),
+    "a Keras model": (zipped(**{"model.weights.h5": "..."}), "a saved Keras model, and no net of"),
     "an empty zip": (zipped(), "a zip archive without arrays"),
     "a lost array": (zipped(pkl=refers_to("ndarray.array_0")), "lacks the array 'ndarray.array_0'"),
     "half an npy": (npy(ARRAYS[9])[:-3], r"shape \(10,\) takes 40 bytes, but there are 37"),

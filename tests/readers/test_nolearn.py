@@ -165,7 +165,7 @@ def test_what_a_file_lacks_is_asked_for(script, tmp_path):
     with pytest.raises(ScriptError, match=r"parameters of \[\] are loaded to output, which has"):
         lasport.load(script(SMALL + source + "        return made\n"))
     path.write_bytes(pickle.dumps({"hidden": VALUES["hidden"]}, 2))
-    with pytest.raises(InvalidNetworkError, match=r"1 parameters at random \(output\.W\)"):
+    with pytest.raises(InvalidNetworkError, match=r"1 parameter at random \(output\.W\)"):
         lasport.load(script(SMALL + source + "        return made\n"))
 
 

@@ -81,7 +81,7 @@ def test_a_script_and_its_parameters_make_a_net(script, saved):
 
 
 def test_values_that_would_be_random_are_asked_for(script):
-    with pytest.raises(InvalidNetworkError, match=r"1 parameters at random \(dense\.W\); give the"):
+    with pytest.raises(InvalidNetworkError, match=r"1 parameter at random \(dense\.W\); give the"):
         lasport.load(script(SMALL))
     net = lasport.load(script(SMALL), untrained=True)
     assert [value.shape for value in net.param_values()] == [(3, 4), (4,)]
@@ -423,7 +423,10 @@ def test_an_unknown_version_is_no_version(script):
 
 
 FAILURES = {
-    "no function": ("build_net = 3", r"model\.py: there is no function 'build' in it"),
+    "no function": (
+        "from lasagne.layers import batch_norm\nbuild = 3\ndef net(): pass\ndef main(): pass",
+        r"model\.py: there is no function 'build' in it; it has net, main$",
+    ),
     "an exception": ("def build():\n    return 1 / 0", r"model\.py, line 2: ZeroDivisionError"),
     "an exit": ("import sys\nsys.exit('bye')", r"model\.py, line 2: SystemExit: bye"),
     "neither 2 nor 3": ("def build(:\n  pass", r"model\.py, line 1: neither Python 2 nor 3"),
