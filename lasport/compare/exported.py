@@ -5,21 +5,30 @@ In inference, and in training mode where the file has that and draws nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from lasport.compare.averages import DTYPES, Averages
 from lasport.compare.metrics import ROUNDING_FACTOR
-from lasport.compare.port import Port, Running
+from lasport.compare.port import Port
 from lasport.compare.provenance import Provenance
 from lasport.compare.report import Report
 from lasport.compare.stages import Stages
-from lasport.compare.training import advance_whole, compare_outputs_after
+from lasport.compare.training import compare_outputs_after
 from lasport.compare.verify import check_record
 from lasport.oracles.oracle import Oracle
 from lasport.oracles.record import Record
-from lasport.spec import Network
+from lasport.spec import Array, Network
 
-__all__ = ["ExportedPort", "verify_export"]
+__all__ = ["ExportedPort", "Loaded", "verify_export"]
+
+
+class Loaded(Protocol):
+    """A file in memory: what a training pass moves stays moved."""
+
+    def run(self, inputs: Sequence[Array], *, training: bool) -> list[Array]:
+        """Return the net's outputs, of a net that draws nothing."""
+        ...
 
 
 class ExportedPort(Port, Protocol):
@@ -35,7 +44,7 @@ class ExportedPort(Port, Protocol):
         """Names of the layers that draw in training mode, or may."""
         ...
 
-    def loaded(self) -> Running:
+    def loaded(self) -> Loaded:
         """Return the file as if nothing had run on it yet; for one that can be trained."""
         ...
 
@@ -103,10 +112,12 @@ def _why_training_is_unknown(port: ExportedPort, truth: Oracle) -> str | None:
 
 def _compare_training(stages: Stages, port: ExportedPort) -> None:
     """Compare what training mode gives, and what inference gives after one pass in it."""
-    given = port.loaded().run(stages.oracle.inputs, training=True, masks={})
+    given = port.loaded().run(stages.oracle.inputs, training=True)
     expected = stages.original_outputs("training")
     stages.compare_outputs("training", "model", port.dtype, given, expected)
-    sessions = {port.dtype: port.loaded()}
-    averages = Averages(stages.network, stages.oracle, stages.params_given)
-    advance_whole(stages, sessions, averages)
-    compare_outputs_after(stages, sessions, averages)
+    averages, loaded = Averages(stages.network, stages.oracle, stages.params_given), port.loaded()
+    loaded.run(averages.batch(), training=True)
+    for _ in averages.advance():
+        pass
+    after = loaded.run(stages.oracle.inputs, training=False)
+    compare_outputs_after(stages, averages, {port.dtype: after})

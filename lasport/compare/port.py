@@ -7,7 +7,7 @@ from typing import Literal, Protocol
 
 from lasport.spec import Array
 
-__all__ = ["Gradients", "Port", "Running", "Session", "Walk"]
+__all__ = ["Gradients", "Port", "Session", "Walk"]
 
 
 class Walk(Protocol):
@@ -51,8 +51,13 @@ class Gradients(Protocol):
         ...
 
 
-class Running(Protocol):
-    """What computes a port's outputs, and keeps what training passes move."""
+class Session(Protocol):
+    """A running copy of a port."""
+
+    @property
+    def arrangements(self) -> int:
+        """In how many ways the port may hold what stochastic layers draw; 1 where it is known."""
+        ...
 
     def run(
         self,
@@ -63,15 +68,6 @@ class Running(Protocol):
         arrangement: int = 0,
     ) -> list[Array]:
         """Return the net's outputs; a training pass moves running averages."""
-        ...
-
-
-class Session(Running, Protocol):
-    """A running copy of a port."""
-
-    @property
-    def arrangements(self) -> int:
-        """In how many ways the port may hold what stochastic layers draw; 1 where it is known."""
         ...
 
     def walk(self, inputs: Sequence[Array], *, training: bool) -> Walk:

@@ -11,6 +11,7 @@ from lasport.compare.port import Port
 from lasport.compare.provenance import Provenance
 from lasport.compare.report import Report
 from lasport.compare.stages import Stages
+from lasport.compare.training import compare_outputs_after
 from lasport.compare.verify import check_passes, check_record
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.oracles.oracle import Oracle
@@ -123,18 +124,7 @@ def _compare_after_steps(stages: Stages, port: Program, passes: Sequence[int]) -
             for _ in averages.advance():
                 pass
             if number in passes:
-                _compare_after(stages, port, averages)
+                found = port.outputs(stages.oracle.inputs, training=False)
+                compare_outputs_after(stages, averages, {port.dtype: found})
     finally:
         port.restart()
-
-
-def _compare_after(stages: Stages, port: Program, averages: Averages) -> None:
-    """Compare outputs; it may be inv_std that the program averages, or the variance."""
-    place, before = f"outputs-after/{averages.passes}", len(stages.comparisons)
-    found = port.outputs(stages.oracle.inputs, training=False)
-    for way in (averages.computed, averages.with_variances()):
-        del stages.comparisons[before:]
-        expected = stages.original.outputs_with(way)
-        stages.compare_outputs("training", place, port.dtype, found, expected)
-        if all(comparison.ok for comparison in stages.comparisons[before:]):
-            return

@@ -9,14 +9,14 @@ import numpy as np
 
 from lasport.compare.averages import DTYPES, Averages
 from lasport.compare.original import Outputs
-from lasport.compare.port import Running, Session
+from lasport.compare.port import Session
 from lasport.compare.report import Drift
 from lasport.compare.stages import Stages
 from lasport.errors import ComparisonError
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.spec import Array
 
-__all__ = ["advance_whole", "compare_averages", "compare_outputs_after"]
+__all__ = ["compare_averages", "compare_outputs_after"]
 
 
 def compare_averages(stages: Stages, passes: Sequence[int]) -> None:
@@ -29,11 +29,11 @@ def compare_averages(stages: Stages, passes: Sequence[int]) -> None:
     stages.evidence.add_statistics(sessions["float64"], averages)
     record = _Judged(stages, averages, any(s.variances() for s in sessions.values()))
     for number in range(1, max(passes) + 1):
-        advance = _advance_layers if stages.shows_layers else advance_whole
+        advance = _advance_layers if stages.shows_layers else _advance_whole
         advance(stages, sessions, averages)
         record.advance()
         if number in passes:
-            compare = _compare_params if stages.shows_layers else compare_outputs_after
+            compare = _compare_params if stages.shows_layers else _compare_outputs
             compare(stages, sessions, averages)
             stages.evidence.add_statistics(sessions["float64"], averages)
             record.compare()
@@ -50,7 +50,7 @@ def _advance_layers(stages: Stages, sessions: dict[str, Session], averages: Aver
         walk.outputs()
 
 
-def advance_whole(stages: Stages, sessions: Mapping[str, Running], averages: Averages) -> None:
+def _advance_whole(stages: Stages, sessions: dict[str, Session], averages: Averages) -> None:
     """Make the next pass on one side after the other."""
     batch = averages.batch()
     drawn = {name: samples for name, samples in averages.advance() if len(samples)}
@@ -105,18 +105,34 @@ def _compare_params(stages: Stages, sessions: dict[str, Session], averages: Aver
                 add(place, name, dtype, actual[n], truth[n], oracle[n])
 
 
-def compare_outputs_after(
-    stages: Stages, sessions: Mapping[str, Running], averages: Averages
-) -> None:
-    """Compare outputs where nobody knows the averages' places.
+def _compare_outputs(stages: Stages, sessions: dict[str, Session], averages: Averages) -> None:
+    inputs = stages.oracle.inputs
+    found = {
+        dtype: session.run(inputs, training=False, masks={}) for dtype, session in sessions.items()
+    }
+    compare_outputs_after(stages, averages, found)
 
-    A port may average inv_std, as Lasagne does, or variances, as Keras does.
+
+def compare_outputs_after(
+    stages: Stages, averages: Averages, found: Mapping[str, Sequence[Array]]
+) -> None:
+    """Compare outputs after training passes, where nobody knows the averages' places.
+
+    Parameters
+    ----------
+    stages : Stages
+        To which it is added.
+    averages : Averages
+        After the same passes.
+    found : mapping of str to sequence of ndarray
+        What the port gives for the oracle's inputs, by float type. A port may
+        average inv_std, as Lasagne does, or variances, as Keras does.
     """
-    place, inputs = f"outputs-after/{averages.passes}", stages.oracle.inputs
+    place = f"outputs-after/{averages.passes}"
     ways = (averages.computed, averages.with_variances())
     expected: dict[int, Outputs] = {}
-    for dtype, session in sessions.items():
-        outputs, before = session.run(inputs, training=False, masks={}), len(stages.comparisons)
+    for dtype, outputs in found.items():
+        before = len(stages.comparisons)
         for k, way in enumerate(ways):
             del stages.comparisons[before:]
             if k not in expected:

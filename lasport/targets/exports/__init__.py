@@ -121,32 +121,19 @@ class LoadedPort:
         self.port = port
         self.model = model
 
-    def run(
-        self,
-        inputs: Sequence[Array],
-        *,
-        training: bool,
-        masks: Mapping[str, Sequence[Array]],
-        arrangement: int = 0,
-    ) -> list[Array]:
-        """Run the signature of a mode, of a file in which nothing is drawn.
+    def run(self, inputs: Sequence[Array], *, training: bool) -> list[Array]:
+        """Run the signature of a mode.
 
         Parameters
         ----------
         inputs : sequence of ndarray
             In Lasagne's order of axes.
         training : bool
-            Whether to run the signature ``train``.
-        masks : mapping
-            Empty.
-        arrangement : int
-            0.
+            Whether to run ``train``.
 
         Returns
         -------
         list of ndarray
             In Lasagne's order of axes.
         """
-        assert not masks
-        assert not arrangement
         return self.port.in_lasagne_order(partial(self.model.run, training=training), inputs)
