@@ -523,9 +523,9 @@ def verify(
 
     port: KerasPort | Tf1Port
     if isinstance(model, Tf1Program):
-        port = Tf1Port(model, net, data_format)
+        port, called = Tf1Port(model, net, data_format), PROGRAM
     else:
-        port = KerasPort(model, net, data_format)
+        port, called = KerasPort(model, net, data_format), f"model {model.name!r}"
     most = max(passes, default=0)
     truth: Oracle
     if on_record is None:
@@ -543,7 +543,7 @@ def verify(
             port,
             truth,
             oracle=description,
-            model=PROGRAM,
+            model=called,
             modes=modes,
             passes=passes,
             command=command,
@@ -555,7 +555,7 @@ def verify(
             port,
             truth,
             oracle=description,
-            model=f"model {port.model.name!r}",
+            model=called,
             modes=modes,
             passes=passes,
             outputs_only=outputs_only,
