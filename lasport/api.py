@@ -172,6 +172,7 @@ def to_keras(
     data_format: DataFormat = "channels_first",
     dtype: str | None = None,
     name: str | None = None,
+    synchronized: bool = False,
 ) -> keras.Model:
     """Build the Keras model that computes what a network computes.
 
@@ -193,6 +194,10 @@ def to_keras(
         Float dtype or Keras dtype policy; by default the parameters' own.
     name : str, optional
         The model's name.
+    synchronized : bool
+        Whether batch normalization takes mean and variance of the whole batch
+        where a ``tf.distribute`` strategy splits it, as Lasagne did on its one
+        device; otherwise each replica takes those of its part.
 
     Returns
     -------
@@ -202,11 +207,12 @@ def to_keras(
     Raises
     ------
     UnsupportedLayersError
-        Naming every layer that has no translation.
+        Naming every layer that has no translation, or with ``synchronized`` none
+        that is synchronized.
     UsageError
         For an unknown profile, data format or dtype.
     """
-    calls = _calls(net, profile, data_format, dtype)
+    calls = _calls(net, profile, data_format, dtype, synchronized=synchronized)
     from lasport.targets.keras_model import build_model
 
     return build_model(calls, name)
@@ -220,6 +226,7 @@ def to_source(
     dtype: str | None = None,
     name: str = "net",
     weights: str | None = None,
+    synchronized: bool = False,
 ) -> str:
     """Return the Keras script that builds what :func:`to_keras` builds, from the same calls.
 
@@ -233,6 +240,8 @@ def to_source(
         Name of the file that the script loads weights from, beside itself; by
         default NAME.weights.h5. ``model.save_weights`` of the built model
         writes it, and ``lasport convert FILE -o NAME.py`` both files.
+    synchronized : bool
+        As for :func:`to_keras`.
 
     Returns
     -------
@@ -250,7 +259,7 @@ def to_source(
     """
     from lasport.targets.keras_source import keras_source
 
-    calls = _calls(net, profile, data_format, dtype)
+    calls = _calls(net, profile, data_format, dtype, synchronized=synchronized)
     return keras_source(calls, name, f"{name}.weights.h5" if weights is None else weights)
 
 
@@ -373,6 +382,7 @@ def convert(
     data_format: DataFormat = "channels_first",
     dtype: str | None = None,
     name: str | None = None,
+    synchronized: bool = False,
 ) -> keras.Model:
     """Read a saved network and build its Keras model: :func:`load`, then :func:`to_keras`."""
     net = load(
@@ -386,7 +396,14 @@ def convert(
         lasagne_version=lasagne_version,
         flip_filters=flip_filters,
     )
-    return to_keras(net, profile=profile, data_format=data_format, dtype=dtype, name=name)
+    return to_keras(
+        net,
+        profile=profile,
+        data_format=data_format,
+        dtype=dtype,
+        name=name,
+        synchronized=synchronized,
+    )
 
 
 def lasagne_param_values(
@@ -903,7 +920,14 @@ def _diagnose_opaque(
     )
 
 
-def _calls(net: Network, profile: Profile, data_format: DataFormat, dtype: str | None) -> Calls:
+def _calls(
+    net: Network,
+    profile: Profile,
+    data_format: DataFormat,
+    dtype: str | None,
+    *,
+    synchronized: bool = False,
+) -> Calls:
     from lasport.passes import lower
     from lasport.targets.keras_calls import keras_calls
     from lasport.translate import translate
@@ -911,4 +935,5 @@ def _calls(net: Network, profile: Profile, data_format: DataFormat, dtype: str |
     if data_format not in ("channels_first", "channels_last"):
         known = "channels_first or channels_last"
         raise UsageError(f"data_format must be {known}, not {data_format!r}")
-    return keras_calls(lower(translate(net), data_format), profile, dtype or net.dtype.name)
+    plan = lower(translate(net), data_format)
+    return keras_calls(plan, profile, dtype or net.dtype.name, synchronized=synchronized)

@@ -89,13 +89,19 @@ def _parser() -> argparse.ArgumentParser:
     _add_data_format(command, default="channels_first")
     command.add_argument("--dtype", help="float type, or Keras dtype policy (default: the net's)")
     command.add_argument(
+        "--synchronized",
+        action="store_true",
+        help="let batch normalization take the whole batch where tf.distribute splits it: for a "
+        "model that is trained, NAME.keras or NAME.py",
+    )
+    command.add_argument(
         "--optimize",
         choices=("inference",),
         help="fold normalization into weights and leave out noise: for a model that is not trained",
     )
 
     command = commands.add_parser("verify", help="compare a model with its net, layer by layer")
-    command.set_defaults(run=verify_model, dtype=None)
+    command.set_defaults(run=verify_model, dtype=None, synchronized=False)
     _add_net(command)
     _add_verify_options(command)
 

@@ -49,6 +49,7 @@ __all__ = [
 
 EQUAL, DIFFERENT = 0, 1
 ENDINGS = (".keras", ".npz", ".py", ".safetensors")
+TRAINED = (".keras", ".py")
 
 
 def inspect_file(arguments: argparse.Namespace) -> int:
@@ -86,6 +87,11 @@ def _show_json(content: dict[str, object]) -> None:
 def convert_net(arguments: argparse.Namespace) -> int:
     """Write what a net becomes, in the format that the name of the output tells."""
     output: Path = arguments.output
+    trained = output.suffix in TRAINED and arguments.optimize is None
+    if arguments.synchronized and not trained:
+        raise UsageError(
+            "--synchronized is for a model that is trained: NAME.keras or NAME.py, no --optimize"
+        )
     if output.suffix in FORMATS:
         return _export(arguments)
     if output.suffix not in ENDINGS:

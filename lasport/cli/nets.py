@@ -102,6 +102,7 @@ def build_model(net: Network, arguments: argparse.Namespace) -> keras.Model:
         data_format=arguments.data_format or "channels_first",
         dtype=arguments.dtype,
         name=model_name(arguments),
+        synchronized=arguments.synchronized,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import keras
 from keras import initializers, ops
 
-from lasport.keras_layers.arguments import canonical_axes, weight_shape
+from lasport.keras_layers.arguments import LayerArgumentError, canonical_axes, weight_shape
 from lasport.spec import Shape
 
 __all__ = ["InvStdBatchNormalization"]
@@ -46,6 +46,10 @@ class InvStdBatchNormalization(keras.layers.Layer):
     beta_initializer, gamma_initializer : initializer
     moving_mean_initializer, moving_inv_std_initializer : initializer
         Initial values of the weights, as for any Keras layer.
+    synchronized : bool
+        Whether mean and variance are those of the batches of all replicas of a
+        ``tf.distribute`` strategy together, which only TensorFlow can do, and
+        gradients go through all of them.
     **kwargs
         Keyword arguments of ``keras.layers.Layer``.
 
@@ -55,7 +59,7 @@ class InvStdBatchNormalization(keras.layers.Layer):
         Scale and offset, of the input's shape without ``axes``.
     moving_mean, moving_inv_std : keras.Variable
         Not trainable, of the same shape. Under ``tf.distribute`` the replicas'
-        averages are averaged.
+        averages are averaged; those of synchronized ones are equal anyway.
 
     Notes
     -----
@@ -84,9 +88,13 @@ class InvStdBatchNormalization(keras.layers.Layer):
         gamma_initializer: object = "ones",
         moving_mean_initializer: object = "zeros",
         moving_inv_std_initializer: object = "ones",
+        synchronized: bool = False,
         **kwargs: Any,  # Keras' own, whatever they are in the installed version.
     ) -> None:
         super().__init__(**kwargs)
+        if synchronized and keras.backend.backend() != "tensorflow":
+            raise LayerArgumentError("Only TensorFlow synchronizes statistics of a batch.")
+        self.synchronized = synchronized
         self.axes = tuple(int(axis) for axis in axes)
         self.epsilon = float(epsilon)
         self.alpha = float(alpha)
@@ -157,6 +165,7 @@ class InvStdBatchNormalization(keras.layers.Layer):
             "gamma_initializer": initializers.serialize(self.gamma_initializer),
             "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
             "moving_inv_std_initializer": initializers.serialize(self.moving_inv_std_initializer),
+            "synchronized": self.synchronized,
         }
 
     def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,6 +173,9 @@ class InvStdBatchNormalization(keras.layers.Layer):
         return mean, 1 / ops.sqrt(self._mean(ops.square(x - mean)) + self.epsilon)
 
     def _mean(self, x: Tensor) -> Tensor:
+        if self.synchronized:
+            # Of these moments the variance is left alone: E[x**2] - E[x]**2 cancels.
+            return ops.moments(x, axes=self.axes, keepdims=True, synchronized=True)[0]
         return ops.mean(x, axis=self.axes, keepdims=True)
 
     def _arrange(self, weight: keras.Variable, dtype: str) -> Tensor:

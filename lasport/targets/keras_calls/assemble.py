@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from lasport.errors import UsageError
-from lasport.operations import Activation, Adjoint
+from lasport.errors import Refusal, UnsupportedLayersError, UsageError
+from lasport.operations import Activation, Adjoint, Standardize
 from lasport.plan import Plan, Step, unique_name
 from lasport.targets.keras_calls import (
     adjoint,
@@ -42,7 +42,13 @@ _MAPPINGS: Mappings = {
 }
 
 
-def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") -> Calls:
+def keras_calls(
+    plan: Plan,
+    profile: Profile = "stock",
+    dtype: str = "float32",
+    *,
+    synchronized: bool = False,
+) -> Calls:
     """Map a lowered plan to Keras calls.
 
     Parameters
@@ -54,6 +60,8 @@ def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") 
     dtype : str
         Float dtype or Keras dtype policy of all layers, such as "float32" or
         "mixed_float16".
+    synchronized : bool
+        Whether batch normalization takes the batches of all replicas together.
 
     Returns
     -------
@@ -63,9 +71,13 @@ def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") 
     ------
     UsageError
         For an unknown profile.
+    UnsupportedLayersError
+        If other statistics of the batch would have to be synchronized.
     """
     if profile not in PROFILES:
         raise UsageError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
+    if synchronized:
+        _require_synchronizable(plan)
     calls: list[Call] = []
     results: dict[int, str] = {}
     uses: dict[int, int] = {}
@@ -83,7 +95,8 @@ def keras_calls(plan: Plan, profile: Profile = "stock", dtype: str = "float32") 
             )
         else:
             inputs = [results[value.id] for value in step.inputs]
-            made = _calls_of(step, inputs, names, profile, dtype, inverted)
+            context = _context(step, profile, dtype, inverted, synchronized)
+            made = _calls_of(step, inputs, names, context)
             shapes = [value.layout.shape(value.shape) for value in step.inputs]
             places.update((call.name, (number, shapes)) for number, call in enumerate(made))
             calls.extend(made)
@@ -117,22 +130,37 @@ def _fusable_activation(
     return stock_activation(step.operation, profile) if fits else None
 
 
-def _calls_of(
-    step: Step,
-    inputs: list[str],
-    taken: set[str],
-    profile: Profile,
-    dtype: str,
-    inverted: Collection[str],
-) -> list[Call]:
+def _require_synchronizable(plan: Plan) -> None:
+    """Refuse statistics of a batch that Keras takes in each replica by itself."""
+    refusals = [
+        Refusal(
+            step.layer,
+            plan.network[step.layer].kind,
+            f"it standardizes over axes {step.operation.axes}, the batch among them, and Keras "
+            "synchronizes statistics of batch normalization only",
+        )
+        for step in plan.steps
+        if isinstance(step.operation, Standardize) and 0 in step.operation.axes
+    ]
+    if refusals:
+        raise UnsupportedLayersError(refusals)
+
+
+def _context(
+    step: Step, profile: Profile, dtype: str, inverted: Collection[str], synchronized: bool
+) -> Context:
     source = step.inputs[0] if step.inputs else step.output
-    context = Context(
+    return Context(
         profile,
         dtype,
         source.layout.shape(source.shape),
         step.output.layout.shape(step.output.shape),
         step.name in inverted,
+        synchronized,
     )
+
+
+def _calls_of(step: Step, inputs: list[str], taken: set[str], context: Context) -> list[Call]:
     made = _MAPPINGS[type(step.operation)](step.operation, context)
     calls: list[Call] = []
     for number, (layer, arguments, weights, constants, cls, back) in enumerate(made, 1):
@@ -149,8 +177,10 @@ def _calls_of(
             call = replace(call, inputs=(x,), reuses=back, cotangent=cotangent)
         calls.append(call)
         inputs = [name]
-    # A layer with nets inside is one of our own; so may those in the nets be.
-    nets = {name: keras_calls(net, "exact", dtype) for name, net in step.operation.nets().items()}
+    # A layer with nets inside is one of our own; so may those in the nets be, which normalize
+    # no batches.
+    inner = step.operation.nets().items()
+    nets = {name: keras_calls(net, "exact", context.dtype) for name, net in inner}
     return [*calls[:-1], _with_nets(calls[-1], nets)] if nets else calls
 
 

@@ -103,6 +103,8 @@ class Context:
         Physical shapes of the step's first input and of its output.
     inverted : bool
         Whether another step is the adjoint of this one.
+    synchronized : bool
+        Whether batches are those of all replicas together.
     """
 
     profile: Profile
@@ -110,6 +112,7 @@ class Context:
     input_shape: Shape
     output_shape: Shape
     inverted: bool = False
+    synchronized: bool = False
 
     @property
     def rank(self) -> int:

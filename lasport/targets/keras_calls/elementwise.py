@@ -64,6 +64,8 @@ def _batch_norm(op: BatchNorm, context: Context) -> list[Made]:
         arguments["scale"] = False
     if op.beta is None:
         arguments["center"] = False
+    if context.synchronized:
+        arguments["synchronized"] = True
     weights = {"gamma": op.gamma, "beta": op.beta, "moving_mean": op.mean}
     if context.inverted or context.profile == "exact" or len(kept) != 1 or kept == [0]:
         weights["moving_inv_std"] = op.inv_std
