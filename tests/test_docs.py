@@ -43,7 +43,7 @@ NOT_LISTED = {
     "lasport.errors": {"lasport.errors.naming"},
 }
 
-DIRECTIVES = {"{eval-rst}", "{figure}", "{image}", "{include}", "{toctree}"}
+DIRECTIVES = {"{eval-rst}", "{figure}", "{image}", "{include}", "{literalinclude}", "{toctree}"}
 
 
 def pages_with(*kinds: str) -> list[str]:
