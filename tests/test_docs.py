@@ -84,19 +84,43 @@ def theano_as_it_was() -> Iterator[None]:
 @pytest.mark.usefixtures("theano_as_it_was")
 @pytest.mark.parametrize("page", pages_with("python"))
 def test_python_blocks_run_and_print_what_the_page_shows(page, workplace, capsys):
+    run_page(page, [block for block in BLOCKS[page] if block.kind != "console"], capsys)
+
+
+@pytest.mark.full
+@pytest.mark.usefixtures("theano_as_it_was")
+@pytest.mark.parametrize("page", pages_with("console"))
+def test_commands_print_what_the_page_shows(page, workplace, capsys):
+    run_page(page, BLOCKS[page], capsys)
+
+
+def run_page(page: str, found: list[Block], capsys: pytest.CaptureFixture[str]) -> None:
+    """Run blocks of a page, in a directory of its own, and compare what they print."""
     namespace: dict[str, object] = {"__name__": "__main__"}
     printed = None
     with lasport.temporary_registrations():
-        for block in BLOCKS[page]:
+        for block in found:
+            place = f"{page}, line {block.line}"
             if is_file(block):
-                (workplace / block.note).write_text(block.text, encoding="utf-8")
-            elif block.kind == "python" and runs_here(block):
-                exec(block.compiled(page), namespace)
-                printed = capsys.readouterr().out
+                Path(block.note).write_text(block.text, encoding="utf-8")
             elif block.kind == "python":
                 printed = None
+                if runs_here(block):
+                    exec(block.compiled(page), namespace)
+                    printed = capsys.readouterr().out
+            elif block.kind == "console":
+                run_commands(block, place, capsys)
             elif (block.kind, block.note) == ("text", "") and printed is not None:
-                assert printed == block.text, f"{page}, line {block.line}"
+                assert printed == block.text, place
+
+
+def run_commands(block: Block, place: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in commands(block):
+        assert command.program == "lasport", place
+        code = cli.main(command.arguments)
+        printed = "".join(capsys.readouterr())
+        assert code == command.exit_code, f"{place}\n{printed}"
+        assert command.missing_in(printed) is None, f"{place}\n{printed}"
 
 
 def runs_here(block: Block) -> bool:
@@ -142,29 +166,6 @@ def test_scripts_for_lasagne_build_the_same_on_the_real_one(block, workplace):
     assert [layer.kind for layer in read.layers] == [layer.kind for layer in real.layers]
     shapes = [[value.shape for value in net.param_values()] for net in (read, real)]
     assert shapes[0] == shapes[1]
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("page", pages_with("console"))
-def test_commands_print_what_the_page_shows(page, workplace, capsys):
-    prepare_for_commands(page, workplace)
-    for block in BLOCKS[page]:
-        for command in commands(block) if block.kind == "console" else ():
-            assert command.program == "lasport", command
-            assert cli.main(command.arguments) == command.exit_code, command
-            printed = "".join(capsys.readouterr())
-            assert command.missing_in(printed) is None, f"{command}\nprinted\n{printed}"
-
-
-def prepare_for_commands(page: str, workplace: Path) -> None:
-    """Make what somebody has who reads of the commands: scripts, and a port of their own."""
-    for block in BLOCKS[page]:
-        if is_file(block):
-            (workplace / block.note).write_text(block.text, encoding="utf-8")
-    if any("my_port.keras" in block.text for block in BLOCKS[page]):
-        model = lasport.convert("net.pkl")
-        model.get_layer("conv2_bn").momentum = 0.05
-        model.save("my_port.keras")
 
 
 @pytest.mark.parametrize("page", pages_with("sh"))

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "pictures"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-DRAWINGS = ("pipeline", "layer-errors", "running-statistics")
+DRAWINGS = ("pipeline", "layer-errors", "running-statistics", "which-file")
 SVG = "{http://www.w3.org/2000/svg}"
 IMAGE = re.compile(r"!\[[^]]{20,}\]\((\S+)\)")
 
