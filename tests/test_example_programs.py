@@ -41,7 +41,9 @@ def test_programs_print_what_their_readmes_show(program, tmp_path, monkeypatch, 
     output = ["--output", str(tmp_path)] if '"--output"' in path.read_text("utf-8") else []
     monkeypatch.setattr(sys, "argv", [str(path), *output])
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(path.parent))
     runpy.run_path(str(path), run_name="__main__")
+    sys.modules.pop("drawn", None)
     shown = shown_output(path.with_name("README.md"))
     assert_same_output(capsys.readouterr().out, shown, slack=SLACK.get(program, 0))
 

@@ -1,8 +1,8 @@
-"""The residual net on a phone: TensorFlow Lite files, in float32 and quantized.
+"""Two nets on a phone: TensorFlow Lite files, in float32 and quantized.
 
 lasport writes, runs and proves the file in float32. Smaller ones are made by TensorFlow's own
 converter, of the SavedModel that lasport writes; quantizing is not exact, so what it costs is
-measured on the digits::
+measured::
 
     python phone.py --output DIRECTORY
 """
@@ -15,16 +15,36 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
+from drawn import draw_images, draw_values
 
 import lasport
 from lasport import demo
 
-RESNET = Path(__file__).resolve().parent.parent / "resnet"
+HERE = Path(__file__).resolve().parent
+RESNET = HERE.parent / "resnet"
 
 
-def load_digits():
-    with np.load(demo.paths().digits) as digits, np.load(demo.paths().expected) as expected:
-        return digits["X"], digits["y"], expected["test"]
+def load_probabilities(path):
+    """Return what Lasagne computed."""
+    with np.load(path) as archive:
+        return archive["probabilities"]
+
+
+# --- Files
+
+
+def write_files(net, directory, name, images):
+    """Return the paths of the files, by what they compute in."""
+    # Nothing is trained on a phone: batch normalization can go into the convolutions.
+    small = lasport.simplify(net)
+    print(f"{name}: {len(net.layers)} layers, {len(small.layers)} of them left")
+    paths = {"float32": directory / f"{name}.tflite"}
+    assert lasport.export(small, paths["float32"])
+    assert lasport.export(small, directory / name, dtype="float32")
+    for kind in ("float16", "dynamic range", "int8"):
+        paths[kind] = directory / f"{name}_{kind.replace(' ', '_')}.tflite"
+        paths[kind].write_bytes(quantize(directory / name, kind, images))
+    return paths
 
 
 def quantize(saved_model, kind, images):
@@ -59,27 +79,16 @@ def run(path, images):
     return interpreter.get_tensor(given["index"])
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path(), help="where to write the files")
-    directory = parser.parse_args().output
+# --- Nets
 
+
+def digits(directory):
+    """Take the residual net, which was trained: does it still read the digits?"""
     net = lasport.load(f"{RESNET / 'resnet.py'}:build_model", params=RESNET / "resnet.npz")
-    # Nothing is trained on a phone: batch normalization can go into the convolutions.
-    small = lasport.simplify(net)
-    print(f"layers: {len(net.layers)}, simplified: {len(small.layers)}")
-    assert lasport.export(small, directory / "digits.tflite", dtype="float32")
-    assert lasport.export(small, directory / "digits", dtype="float32")
-
-    images, labels, test = load_digits()
-    others = np.delete(images, test, axis=0)
-    paths = {"float32": directory / "digits.tflite"}
-    for kind in ("float16", "dynamic range", "int8"):
-        paths[kind] = directory / f"digits_{kind.replace(' ', '_')}.tflite"
-        paths[kind].write_bytes(quantize(directory / "digits", kind, others[:100]))
-
-    with np.load(RESNET / "predicted.npz") as predicted:
-        expected = predicted["probabilities"]
+    expected = load_probabilities(RESNET / "predicted.npz")
+    with np.load(demo.paths().digits) as data, np.load(demo.paths().expected) as split:
+        images, labels, test = data["X"], data["y"], split["test"]
+    paths = write_files(net, directory, "digits", np.delete(images, test, axis=0)[:100])
     print(f"{'':<15}{'kB':>5}{'right of 397':>15}{'same of 1797':>15}{'probabilities off by':>23}")
     for kind, path in paths.items():
         found = run(path, images)
@@ -87,8 +96,32 @@ def main():
         right = (classes == labels)[test].sum()
         same = (classes == expected.argmax(axis=1)).sum()
         off = np.abs(found - expected).max()
-        size = path.stat().st_size / 1000
-        print(f"{kind:<15}{size:>5.0f}{right:>15}{same:>15}{off:>23.1e}")
+        print(f"{kind:<15}{path.stat().st_size / 1000:>5.0f}{right:>15}{same:>15}{off:>23.1e}")
+
+
+def mobile(directory):
+    """Take a net of a phone's size; nobody trained it."""
+    script = f"{HERE / 'mobile_net.py'}:build_model"
+    params = lasport.load(script, untrained=True).owned_params()
+    path = directory / "mobile.npz"
+    np.savez(path, *draw_values((param.name, param.value.shape) for _, param in params))
+    net = lasport.load(script, params=path)
+    expected = load_probabilities(HERE / "mobile_net.npz")
+    images = draw_images(len(expected), seed=1)
+    paths = write_files(net, directory, "mobile", draw_images(5, seed=2))
+    print(f"{'':<15}{'kB':>5}{'probabilities off by':>23}")
+    for kind, path in paths.items():
+        off = np.abs(run(path, images) - expected).max()
+        print(f"{kind:<15}{path.stat().st_size / 1000:>5.0f}{off:>23.1e}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--output", type=Path, default=Path(), help="where to write the files")
+    directory = parser.parse_args().output
+    digits(directory)
+    print()
+    mobile(directory)
 
 
 if __name__ == "__main__":
