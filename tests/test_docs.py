@@ -213,3 +213,43 @@ def test_the_interface_page_lists_every_public_name(module):
     listed = re.findall(r"^   (lasport[\w.]+)$", (DOCS / "api.md").read_text("utf-8"), re.M)
     public = {f"{module}.{name}" for name in importlib.import_module(module).__all__}
     assert public - set(listed) == NOT_LISTED.get(module, set())
+
+
+# --- traps
+
+
+TRAPS = (DOCS / "traps.md").read_text("utf-8")
+SECTIONS = dict(re.findall(r"^### (.+)\n\n((?:(?!##).*\n)*)", TRAPS, re.M))
+
+
+def field(trap: str, name: str) -> str:
+    found = re.search(rf"^- \*\*{name}:\*\*\s((?:(?!- \*\*).*\n)+)", SECTIONS[trap], re.M)
+    assert found is not None, f"{trap} has no {name}"
+    return " ".join(found[1].split())
+
+
+def test_every_trap_names_tests_that_there_are():
+    wrong_ports = (DOCS / "mutants.md").read_text("utf-8")
+    for trap in SECTIONS:
+        tested = field(trap, "Tested")
+        named = re.findall(r"`(tests/\S+)::(\w+)`", tested)
+        for path, test in named:
+            assert f"def {test}(" in (ROOT / path).read_text("utf-8"), f"{trap}: {path}::{test}"
+        mutants = re.findall(r'"([^"]+)"', tested)
+        for mutant in mutants:
+            assert f"| {mutant} |" in wrong_ports, f"{trap}: {mutant}"
+        assert named or mutants, trap
+
+
+def test_every_trap_says_what_diagnose_says():
+    sources = [TRAPS.partition("## Weights")[0], (DOCS / "diagnose.md").read_text("utf-8")]
+    said = " ".join(" ".join(sources).split())
+    for trap in SECTIONS:
+        for quoted in re.findall(r'"([^"]+)"', field(trap, "In your port")):
+            assert quoted in said, f"{trap}: {quoted}"
+
+
+def test_every_trap_has_its_symptom_and_number():
+    assert len(SECTIONS) >= 30
+    for trap in SECTIONS:
+        assert all(field(trap, name) for name in ("Symptom", "Number", "lasport"))
