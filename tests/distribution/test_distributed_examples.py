@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import keras
@@ -70,7 +71,7 @@ def test_two_workers_train_as_lasagne_did_in_one_process(run_python, tmp_path):
     assert_averages_are_lasagnes(saved)
 
 
-# The program, its options, and the row of the README with what it printed.
+# Rows of the README's table.
 ROWS = {
     "synchronized": "exact, synchronized",
     "per_replica": "exact, per replica",
@@ -85,20 +86,49 @@ def readme_row(label: str) -> list[float]:
     return [float(cell) for cell in row.split("|")]
 
 
+# Devices train in all four ways; of workers, the test above has the first.
+TRAINED = [("devices", row) for row in ROWS]
+TRAINED += [("workers", row) for row in ROWS if row.endswith("per_replica")]
+
+
 @pytest.mark.full
-@pytest.mark.parametrize("label", ROWS.values(), ids=ROWS)
-def test_two_devices_train_as_the_readme_says(label, run_python, tmp_path):
-    profile, statistics = label.split(", ")
+@pytest.mark.parametrize(("where", "row"), TRAINED)
+def test_two_replicas_train_as_the_readme_says(where, row, run_python, tmp_path):
+    profile, statistics = ROWS[row].split(", ")
     options = ["--profile", profile, *(["--per-replica"] if statistics == "per replica" else [])]
-    saved = tmp_path / "trained.keras"
-    arguments = [TRAIN, "--devices", "2", "--output", str(saved), *options]
-    result = run_python(*arguments, cwd=tmp_path)
+    if where == "devices":
+        program = [TRAIN, "--devices", "2", *options]
+    else:
+        program = [WORKERS, "--timeout", TIMEOUT, "2", TRAIN, *options]
+    result = run_python(*program, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(f"2 replicas, {label}\n")
-    for found, shown in zip(printed_differences(result.stdout), readme_row(label), strict=True):
-        assert max(found, shown) < BOUND or found == pytest.approx(shown, rel=0.1)
-    if label == "exact, synchronized":
-        assert_averages_are_lasagnes(saved)
+    assert result.stdout.startswith(f"2 replicas, {ROWS[row]}\n")
+    shown = readme_row(ROWS[row])
+    for found, expected in zip(printed_differences(result.stdout), shown, strict=True):
+        assert max(found, expected) < BOUND or found == pytest.approx(expected, rel=0.1)
+
+
+@pytest.mark.full
+def test_fit_trains_on_two_devices_as_lasagne_did(run_python, tmp_path):
+    program = """
+        import keras, train
+        keras.config.set_floatx("float64")  # of the loss, too
+        strategy = train.make_strategy(2)
+        model, optimizer = train.build(strategy, "exact", True)
+        digits, labels, _ = train.load_data()
+        def cross_entropy(labels, probabilities):
+            return -keras.ops.log(keras.ops.take_along_axis(probabilities, labels, axis=1))
+        model.compile(optimizer, cross_entropy)
+        count = train.STEPS * train.BATCH
+        model.fit(digits[:count], labels[:count, None], batch_size=train.BATCH, shuffle=False)
+        model.save("trained.keras")
+    """
+    (tmp_path / "fit.py").write_text(
+        f"import sys\nsys.path.append({str(HERE)!r})" + dedent(program)
+    )
+    result = run_python("fit.py", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert_averages_are_lasagnes(tmp_path / "trained.keras")
 
 
 def test_workers_do_not_wait_for_one_that_failed():
@@ -182,6 +212,16 @@ def test_interrupted_scoring_goes_on_where_it_was(score_here, tmp_path, monkeypa
     assert score_here(tmp_path) == f"{COUNT} rows, 1000 of them from before\n"
     assert_theanos(np.load(tmp_path / "scores.npy"))
     assert score_here(tmp_path) == f"{COUNT} rows, {COUNT} of them from before\n"
+
+
+def test_a_terminal_shows_how_far_it_is(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    score = import_module("score")
+    progress = score.show_progress(1000, COUNT)
+    progress(500)
+    assert re.fullmatch(r"\r1500 of 3594 rows, \d+ a second, \d+ s left *", capsys.readouterr().err)
+    progress(COUNT - 1500)
+    assert capsys.readouterr().err.endswith("\n")
 
 
 def test_scores_of_other_nets_are_not_mixed(score_here, tmp_path):

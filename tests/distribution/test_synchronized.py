@@ -7,6 +7,7 @@ import inspect
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import lasport
 from lasport import demo
@@ -23,8 +24,8 @@ from tests.golden_records import load_case
 STOCK = keras.layers.BatchNormalization
 # Case, profile, class. Stock layers normalize over all axes but one, and have no way back.
 CLASSES = (
-    ("net_residual_block", "stock", STOCK),
-    ("net_residual_block", "exact", InvStdBatchNormalization),
+    ("batch_norm_conv", "stock", STOCK),
+    ("batch_norm_conv", "exact", InvStdBatchNormalization),
     ("batchnorm_axes_0", "stock", InvStdBatchNormalization),
     ("inverse_batchnorm_image", "stock", InvertibleBatchNormalization),
 )
@@ -54,6 +55,21 @@ def test_one_process_computes_what_lasagne_did(name, profile, kind):
     model = lasport.to_keras(case.network, profile=profile, synchronized=True)
     passes = (1, case.record.meta["passes"])
     assert lasport.verify(case.network, model, case.record, passes=passes), kind
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_model_of_a_strategy_is_verified_and_given_back_as_others_are(profile, tmp_path):
+    case = load_case("batch_norm_dense")
+    lasport.to_keras(case.network, profile=profile, synchronized=True).save(tmp_path / "net.keras")
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        made = lasport.to_keras(case.network, profile=profile, synchronized=True)
+        loaded = keras.saving.load_model(tmp_path / "net.keras")
+    for model in (made, loaded):
+        assert all(isinstance(v.value, tf.distribute.DistributedValues) for v in model.weights)
+        assert lasport.verify(case.network, model, case.record)
+        values = lasport.lasagne_param_values(model, case.network)
+        for value, original in zip(values, case.network.param_values(), strict=True):
+            np.testing.assert_array_equal(value, original)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
