@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 
 from lasport.api import load, to_keras, verify
+from lasport.compare.table import show_report
 from lasport.spec import Array
 from lasport.targets.keras_calls import PROFILES, Profile
 
@@ -100,8 +101,11 @@ def run(
         progress(f"building the model of profile {profile}")
         models[profile] = to_keras(net, profile=profile, name=profile)
         reports[profile] = verify(net, models[profile], progress=progress)
-        text = str(reports[profile]) if profile == "stock" else _brief(reports[profile])
-        print(f"{text}\n", file=stream)
+        if profile == "stock":
+            show_report(reports[profile], stream)
+        else:
+            print(_brief(reports[profile]), file=stream)
+        print(file=stream)
 
     if html is not None:
         reports["stock"].made_by(f"lasport demo --html {html.name}").to_html(html)
