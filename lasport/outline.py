@@ -93,7 +93,7 @@ def outline_parameters(parameters: SavedParameters) -> Iterator[str]:
     total = sum(value.size for value in parameters.values)
     yield (
         f"{len(rows)} arrays with {total} values, {parameters.order}; they need their net: "
-        "give its file, and this one as --params"
+        "name its file or the script that builds it, SCRIPT.py:FUNCTION, and this one as --params"
     )
 
 
