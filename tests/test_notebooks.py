@@ -14,6 +14,8 @@ from tests.example_output import assert_same_output
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
+# By how many digits a machine that rounds otherwise may differ, in cells with these tags.
+SLACK = {"rounding": 1, "training": 25}
 
 
 def said(cell: nbformat.NotebookNode) -> str:
@@ -38,8 +40,9 @@ def test_notebooks_give_their_stored_outputs(path, tmp_path, monkeypatch):
         executed, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
     ).execute()
     for cell, expected in zip(executed.cells, stored.cells, strict=True):
-        if "rounding" in expected.metadata.get("tags", ()):
-            assert_same_output(said(cell), said(expected), slack=4)
+        (tag,) = expected.metadata.get("tags", [""])
+        if tag in SLACK:
+            assert_same_output(said(cell), said(expected), slack=SLACK[tag])
         else:
             assert said(cell) == said(expected), cell.source
 
