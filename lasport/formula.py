@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["Formula", "FormulaError", "Plain", "compute", "constant", "variable"]
+__all__ = ["Formula", "FormulaError", "Plain", "compute", "constant", "take_slices", "variable"]
 
 # What a formula is in a file: numbers, and lists of such.
 Plain: TypeAlias = "int | float | str | Sequence[Plain] | None"
@@ -136,8 +136,21 @@ def compute(formula: Formula, variables: Sequence[Operand], namespace: Namespace
     return OPERATIONS[formula.operation](namespace, formula.settings, operands)
 
 
-def _slices(settings: Sequence[Any]) -> tuple[slice, ...]:
-    return tuple(slice(*setting) for setting in settings)
+def take_slices(x: Operand, places: Sequence[slice], namespace: Namespace) -> Operand:
+    """Index the leading axes, some of them backwards: torch takes no negative steps."""
+    backwards = tuple(
+        axis for axis, place in enumerate(places) if place.step is not None and place.step < 0
+    )
+    flipped = namespace.flip(x, backwards) if backwards else x
+    return flipped[
+        tuple(_mirrored(place) if axis in backwards else place for axis, place in enumerate(places))
+    ]
+
+
+def _mirrored(place: slice) -> slice:
+    """Return what a slice with a negative step takes, for the axis the other way round."""
+    start, stop = (None if end is None else -1 - end for end in (place.start, place.stop))
+    return slice(start, stop, -place.step)
 
 
 def _elementwise(name: str) -> Callable[[Namespace, Any, Any], Operand]:
@@ -153,7 +166,9 @@ FUNCTIONS = ("absolute", "exp", "negative", "square", "tanh")
 OPERATIONS: Mapping[str, Callable[[Namespace, Any, Any], Operand]] = {
     "transpose": lambda xp, settings, operands: xp.transpose(operands[0], settings),
     "reshape": lambda xp, settings, operands: xp.reshape(operands[0], settings),
-    "slice": lambda xp, settings, operands: operands[0][_slices(settings)],
+    "slice": lambda xp, settings, operands: take_slices(
+        operands[0], [slice(*setting) for setting in settings], xp
+    ),
     "concatenate": lambda xp, settings, operands: xp.concatenate(operands, axis=settings[0]),
     **{name: _elementwise(name) for name in SIGNS},
     **{name: _function(name) for name in FUNCTIONS},

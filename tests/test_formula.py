@@ -20,6 +20,7 @@ CASES = [
     (Formula("transpose", (0, 1), (V,)), "V.transpose(0, 1)", A),
     (Formula("reshape", (3, 2), (V,)), "V.reshape(3, 2)", A.reshape(3, 2)),
     (Formula("slice", ((None, None, -1), (1, 3, None)), (V,)), "V[::-1, 1:3]", A[::-1, 1:3]),
+    (Formula("slice", ((2, 0, -1),), (U,)), "U[2:0:-1]", B[2:0:-1]),
     (Formula("multiply", (), (constant(2), V)), "2 * V", 2 * A),
     (
         Formula("divide", (), (Formula("add", (), (V, V)), constant(4))),

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import keras
 from keras import ops
 
+from lasport.formula import take_slices
 from lasport.keras_layers.arguments import one_of
 from lasport.keras_layers.feature_pool import FeaturePooling, WinnerTakesAll
 from lasport.keras_layers.global_reduce import DIFFERENTIABLE, pull_back_reduction
@@ -306,9 +307,10 @@ class SliceGradient(Slice):
         if isinstance(self.indices, int):
             g = ops.expand_dims(g, axis)
         places = ops.arange(ops.shape(x)[axis])
-        chosen = (
-            places[self.indices] if isinstance(self.indices, int) else places[slice(*self.indices)]
-        )
+        if isinstance(self.indices, int):
+            chosen = places[self.indices]
+        else:
+            chosen = take_slices(places, [slice(*self.indices)], ops)
         behind = (1,) * (len(x.shape) - axis - 1)
         hits = ops.equal(ops.expand_dims(places, 1), ops.reshape(chosen, (1, -1)))
         taken = ops.reshape(ops.any(hits, axis=1), (-1, *behind))

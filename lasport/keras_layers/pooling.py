@@ -106,6 +106,12 @@ def _max(x: Tensor, windows: _Windows) -> Tensor:
         # Without an initial value Keras refuses empty tensors, when it runs eagerly.
         tops = [ops.max(part, axis=2, initial=-math.inf) for part in windows.parts(blocks)]
         pooled = reduce(ops.maximum, tops)
+        if pooled.dtype != blocks.dtype:
+            # No entry would equal a rounded maximum, and none get a gradient.
+            raise LayerArgumentError(
+                f"Keras on {keras.backend.backend()} computes in {pooled.dtype}, not in "
+                f"{blocks.dtype}: convert the net with dtype='float32'."
+            )
 
         def gradient(*args: Tensor, upstream: Tensor | None = None) -> Tensor:
             # Backends differ in how they hand over the gradient of the output.

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import keras
+from keras import ops
 
+from lasport.formula import take_slices
 from lasport.keras_layers.arguments import LayerArgumentError
 from lasport.spec import Shape
 
@@ -71,8 +73,11 @@ class Slice(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """Index the axis."""
-        places = self.indices if isinstance(self.indices, int) else slice(*self.indices)
-        return inputs[(slice(None),) * (self.axis % len(inputs.shape)) + (places,)]
+        before = (slice(None),) * (self.axis % len(inputs.shape))
+        if isinstance(self.indices, int):
+            place = (*before, self.indices)
+            return inputs[place]
+        return take_slices(inputs, (*before, slice(*self.indices)), ops)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the shape without the axis, or with the number of places taken."""

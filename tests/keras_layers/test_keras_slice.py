@@ -12,6 +12,8 @@ CASES = {
     "place_from_the_end": (-2, -1, np.s_[..., -2]),
     "range": ([1, 4, None], 2, np.s_[:, :, 1:4]),
     "backwards": ([None, None, -2], 1, np.s_[:, ::-2]),
+    "backwards_between": ([-1, 0, -1], 2, np.s_[:, :, -1:0:-1]),
+    "backwards_beyond_both_ends": ([9, -9, -3], 2, np.s_[:, :, 9:-9:-3]),
     "examples": ([None, 2, None], 0, np.s_[:2]),
 }
 
