@@ -32,6 +32,7 @@ __all__ = [
     "convert",
     "diagnose",
     "export",
+    "feature_model",
     "from_lasagne",
     "lasagne_param_values",
     "load",
@@ -435,19 +436,55 @@ def lasagne_param_values(
         If the model is not one that lasport makes of the network, or of which
         data format it is cannot be told.
     """
-    from lasport.targets.keras_model import calls_of, read_weights
-    from lasport.targets.recognition import recognize
+    from lasport.targets.keras_model import read_weights
 
-    calls = calls_of(model)
-    if net is not None and (calls is None or calls.plan.network is not net):
-        calls = recognize(model, net, data_format)
-    if calls is None:
-        raise UsageError(
-            "this model was not built from a network in this process; pass net=, the network"
-            if net is None
-            else "the layers of this model are not those that lasport makes of the network"
-        )
-    return read_weights(model, calls)
+    return read_weights(model, _calls_behind(model, net, data_format))
+
+
+def feature_model(
+    model: keras.Model,
+    layers: Sequence[str],
+    net: Network | None = None,
+    *,
+    data_format: DataFormat | None = None,
+) -> keras.Model:
+    """Return the model that gives what some Lasagne layers compute, made of a model's own layers.
+
+    ``model.get_layer(name).output`` is something else wherever a Lasagne layer
+    takes several Keras layers, for one a convolution and its rectifier, or where
+    it is held in another order of axes.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From :func:`to_keras`, trained or not, or saved and loaded again.
+    layers : sequence of str
+        Names of Lasagne layers, as ``net.layers`` has them.
+    net : Network, optional
+        The network it was made from; only a model that was built in this
+        process knows it by itself.
+    data_format : {"channels_first", "channels_last"}, optional
+        By default that of the model. "channels_first" gives the very arrays that
+        ``lasagne.layers.get_output`` gives for these layers.
+
+    Returns
+    -------
+    keras.Model
+        With the inputs of ``model``, and one output for each name. It has the
+        layers of ``model``: training one trains the other.
+
+    Raises
+    ------
+    UsageError
+        If no layer is called so, or ``net`` is needed.
+    ComparisonError
+        If the model is not one that lasport makes of the network, or of which
+        data format it is cannot be told.
+    """
+    from lasport.targets.keras_features import feature_model
+
+    calls = _calls_behind(model, net, data_format)
+    return feature_model(model, calls, layers, data_format)
 
 
 def verify(
@@ -918,6 +955,23 @@ def _diagnose_opaque(
         seed=seed,
         progress=progress,
     )
+
+
+def _calls_behind(model: keras.Model, net: Network | None, data_format: DataFormat | None) -> Calls:
+    """Return how lasport makes a model of a network, which the model may know by itself."""
+    from lasport.targets.keras_model import calls_of
+    from lasport.targets.recognition import recognize
+
+    calls = calls_of(model)
+    if net is not None and (calls is None or calls.plan.network is not net):
+        calls = recognize(model, net, data_format)
+    if calls is None:
+        raise UsageError(
+            "this model was not built from a network in this process; pass net=, the network"
+            if net is None
+            else "the layers of this model are not those that lasport makes of the network"
+        )
+    return calls
 
 
 def _calls(

@@ -46,6 +46,7 @@ NEED_A_FRAMEWORK = {
     "lasport.targets.given_noise": "defines subclasses of keras.layers.Layer",
     "lasport.targets.keras_copy": "copies keras models for the comparison",
     "lasport.targets.keras_dissection": "takes keras models apart for the diagnosis",
+    "lasport.targets.keras_features": "builds the keras.Model of some layers",
     "lasport.targets.keras_file": "saves and loads keras models",
     "lasport.targets.keras_gradients": "differentiates with TensorFlow's tape; Keras has none",
     "lasport.targets.keras_model": "builds the keras.Model",

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 import keras
 import numpy as np
 
-from lasport.errors import ComparisonError
+from lasport.errors import ComparisonError, UsageError
 from lasport.keras_layers import CustomRecurrence, Nonlinearity, Pooling
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.spec import Network
@@ -82,7 +82,10 @@ class ModelCopy:
         ------
         ComparisonError
             If one of its layers cannot be copied.
+        UsageError
+            If Keras does not run on TensorFlow.
         """
+        _require_comparable(port.model)
         copy = cls(dtype)
         copy.model = copy._layers(port.model)
         order = [layer.name for layer in copy.model.layers]
@@ -163,6 +166,25 @@ class ModelCopy:
     def _variables(self, original: keras.Model) -> Iterator[tuple[keras.Variable, keras.Variable]]:
         for source, target in zip(original.layers, self.model.layers, strict=True):
             yield from zip(kept(source), kept(target), strict=True)
+
+
+def _require_comparable(model: keras.Model) -> None:
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise UsageError(
+            f"models are compared on TensorFlow, and Keras runs on {backend} here: save the model, "
+            "and compare the file in a process with KERAS_BACKEND=tensorflow"
+        )
+    quantized = [
+        layer.name
+        for layer in model._flatten_layers(include_self=False)
+        if layer.dtype_policy.quantization_mode is not None
+    ]
+    if quantized:
+        raise ComparisonError(
+            f"{', '.join(quantized)} are quantized, which no copy in another float type can be; "
+            "compare the model before quantize(), and what the two predict with each other"
+        )
 
 
 def kept(layer: keras.layers.Layer) -> list[keras.Variable]:

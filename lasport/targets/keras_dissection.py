@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import keras
 import numpy as np
 
-from lasport.errors import ComparisonError
+from lasport.errors import ComparisonError, LasportError
 from lasport.keras_layers import Nonlinearity
 from lasport.keras_layers.sharing import Borrowing
 from lasport.spec import Array, Network
@@ -75,7 +75,7 @@ class Dissection:
         require_ends("model", self.model.inputs, self.model.outputs, network)
         try:
             copy = _Separated.of(self, dtype)
-        except ComparisonError:
+        except LasportError:
             raise
         except Exception as error:  # a layer of the user's may compute in one float type only
             reason = str(error).strip().partition("\n")[0]

@@ -49,14 +49,10 @@ def build_model(calls: Calls, name: str | None = None) -> keras.Model:
     Raises
     ------
     UsageError
-        If the calls' dtype is no float dtype or policy of Keras.
+        If the calls' dtype is no float dtype or policy of Keras, or what Keras
+        runs on does not compute in it.
     """
-    try:
-        policy = keras.dtype_policies.get(calls.dtype)
-    except ValueError as error:
-        raise UsageError(f"dtype {calls.dtype!r}: {error}") from error
-    if "float" not in policy.compute_dtype:
-        raise UsageError(f"dtype {calls.dtype!r}: a net computes in a float type")
+    policy = _policy(calls.dtype)
     tensors: dict[str, keras.KerasTensor] = {}
     layers: dict[str, keras.layers.Layer] = {}
     for call in calls.calls:
@@ -67,10 +63,12 @@ def build_model(calls: Calls, name: str | None = None) -> keras.Model:
             found = tensors[calls.results[step.output.id]].shape
             require_shape(step.name, found, step.output.layout.shape(step.output.shape))
     model = keras.Model(
-        _single([tensors[calls.results[value.id]] for value in plan.inputs]),
-        _single([tensors[calls.results[value.id]] for value in plan.outputs]),
+        single([tensors[calls.results[value.id]] for value in plan.inputs]),
+        single([tensors[calls.results[value.id]] for value in plan.outputs]),
         **({} if name is None else {"name": name}),
     )
+    # compile() scales the loss where the model itself computes in float16.
+    model.dtype_policy = policy
     _built[model] = calls
     return model
 
@@ -109,6 +107,11 @@ def restore(calls: Calls, value_of: Callable[[str, str], Array]) -> list[Array]:
     for call in calls.calls:
         for name, weight in call.weights.items():
             value = value_of(call.name, name)
+            if value.dtype.kind in "iu" and weight.value.dtype.kind == "f":
+                raise ComparisonError(
+                    f"{call.name}.{name} is {value.dtype}: a quantized model has lost the "
+                    "parameters; take them from it before quantize()"
+                )
             if value.shape != weight.value.shape:
                 raise ComparisonError(
                     f"{call.name}.{name} has shape {value.shape}, not {weight.value.shape}"
@@ -140,6 +143,23 @@ def value_of(model: keras.Model, layer: str, name: str) -> Array:
     return np.asarray(variable_of(model, layer, name).numpy())
 
 
+def _policy(name: str) -> keras.DTypePolicy:
+    try:
+        policy = keras.dtype_policies.get(name)
+    except ValueError as error:
+        raise UsageError(f"dtype {name!r}: {error}") from error
+    if "float" not in policy.compute_dtype:
+        raise UsageError(f"dtype {name!r}: a net computes in a float type")
+    probe = keras.ops.zeros((1, 1), dtype=policy.compute_dtype)
+    given = keras.backend.standardize_dtype(keras.ops.matmul(probe, probe).dtype)
+    if given != policy.compute_dtype:
+        raise UsageError(
+            f"dtype {name!r}: Keras on {keras.backend.backend()} computes in {given}; "
+            f"pass dtype={given!r} (JAX has float64 where JAX_ENABLE_X64=1 is set)"
+        )
+    return policy
+
+
 def _execute(
     call: Call,
     tensors: Mapping[str, keras.KerasTensor],
@@ -148,7 +168,7 @@ def _execute(
 ) -> keras.KerasTensor:
     if call.layer == "keras.Input":
         return keras.Input(**{"dtype": policy.compute_dtype, "name": call.name, **call.arguments})
-    inputs = _single([tensors[name] for name in call.inputs])
+    inputs = single([tensors[name] for name in call.inputs])
     if call.reuses is not None:
         back = {} if call.cotangent is None else {"cotangent": tensors[call.cotangent]}
         return layers[call.reuses](inputs, **back)
@@ -185,7 +205,8 @@ def _with_data_format(path: str, arguments: Mapping[str, Any]) -> Mapping[str, A
     return arguments
 
 
-def _single(items: list[keras.KerasTensor]) -> object:
+def single(items: list[keras.KerasTensor]) -> object:
+    """Return the only item, or all of them, as Keras takes inputs and gives outputs."""
     return items[0] if len(items) == 1 else items
 
 
