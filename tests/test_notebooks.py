@@ -34,9 +34,6 @@ def said(cell: nbformat.NotebookNode) -> str:
 def test_notebooks_give_their_stored_outputs(path, tmp_path, monkeypatch):
     # The lasport under test, which may be the checkout's.
     monkeypatch.setenv("PYTHONPATH", str(Path(lasport.__file__).parent.parent))
-    # This Python and no settings of the user's.
-    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "jupyter"))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     stored = nbformat.read(path, as_version=4)
     executed = nbformat.read(path, as_version=4)
     NotebookClient(

@@ -1,20 +1,15 @@
-"""Running recorded nets on two replicas: started by test_statistics.py, in processes of its own.
+"""Running recorded nets on two replicas: started by test_statistics.py, in a process of its own.
 
-    python replicas.py GOLDEN DIRECTORY CASE:PROFILE:STATISTICS ...
+    python replicas.py GOLDEN OUT.npz CASE:PROFILE:STATISTICS ...
 
-The replicas are two devices of this process or, with TF_CONFIG, this worker and another one.
 STATISTICS are "synchronized" or "per_replica". Batches are split as tf.data does it: the first
-replica gets the larger part.
-
-Each worker writes, for each case, the averages of batch normalization as its replicas hold them
-after the recorded passes, the parameters then, and the gradients of the recorded training pass,
-summed over all replicas.
+replica gets the larger part. Written are, for each case, the averages of batch normalization as
+each replica holds them after the recorded passes, the parameters then, and the gradients of the
+recorded training pass, summed over the replicas.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 from pathlib import Path
 
@@ -29,8 +24,6 @@ REPLICAS = 2
 
 
 def make_strategy():
-    if "TF_CONFIG" in os.environ:
-        return tf.distribute.MultiWorkerMirroredStrategy()
     (processor,) = tf.config.list_physical_devices("CPU")
     parts = [tf.config.LogicalDeviceConfiguration()] * REPLICAS
     tf.config.set_logical_device_configuration(processor, parts)
@@ -45,18 +38,14 @@ def split(strategy, array):
     )
 
 
-def worker():
-    """Return the number of this worker, which is that of its first replica."""
-    return json.loads(os.environ.get("TF_CONFIG", '{"task": {"index": 0}}'))["task"]["index"]
-
-
 def averages(strategy, model):
     """Yield the averages by layer, name and replica."""
     for layer in model.layers:
         for variable in layer.non_trainable_variables:
             if variable.name.startswith("moving_"):
-                values = strategy.experimental_local_results(variable.value)
-                for replica, value in enumerate(values, worker()):
+                for replica, value in enumerate(
+                    strategy.experimental_local_results(variable.value)
+                ):
                     yield f"{layer.name}/{variable.name}/{replica}", value.numpy()
 
 
@@ -103,14 +92,14 @@ def run_case(strategy, golden, name, profile, statistics):
 
 
 def main():
-    golden, directory, *cases = sys.argv[1:]
+    golden, out, *cases = sys.argv[1:]
     strategy = make_strategy()
     found = {
         f"{case}/{key}": value
         for case in cases
         for key, value in run_case(strategy, Path(golden), *case.split(":"))
     }
-    np.savez(Path(directory) / f"{worker()}.npz", **found)
+    np.savez(out, **found)
 
 
 if __name__ == "__main__":

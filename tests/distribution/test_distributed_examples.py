@@ -86,15 +86,24 @@ def readme_row(label: str) -> list[float]:
     return [float(cell) for cell in row.split("|")]
 
 
+# Devices train in all four ways; of workers, the test above has the first.
+TRAINED = [("devices", row) for row in ROWS]
+TRAINED += [("workers", row) for row in ROWS if row.endswith("per_replica")]
+
+
 @pytest.mark.full
-@pytest.mark.parametrize("label", ROWS.values(), ids=ROWS)
-def test_two_devices_train_as_the_readme_says(label, run_python, tmp_path):
-    profile, statistics = label.split(", ")
+@pytest.mark.parametrize(("where", "row"), TRAINED)
+def test_two_replicas_train_as_the_readme_says(where, row, run_python, tmp_path):
+    profile, statistics = ROWS[row].split(", ")
     options = ["--profile", profile, *(["--per-replica"] if statistics == "per replica" else [])]
-    result = run_python(TRAIN, "--devices", "2", *options, cwd=tmp_path)
+    if where == "devices":
+        program = [TRAIN, "--devices", "2", *options]
+    else:
+        program = [WORKERS, "--timeout", TIMEOUT, "2", TRAIN, *options]
+    result = run_python(*program, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(f"2 replicas, {label}\n")
-    shown = readme_row(label)
+    assert result.stdout.startswith(f"2 replicas, {ROWS[row]}\n")
+    shown = readme_row(ROWS[row])
     for found, expected in zip(printed_differences(result.stdout), shown, strict=True):
         assert max(found, expected) < BOUND or found == pytest.approx(expected, rel=0.1)
 
@@ -201,11 +210,8 @@ def test_interrupted_scoring_goes_on_where_it_was(score_here, tmp_path, monkeypa
     first = sorted(path.name for path in tmp_path.glob("*.npy"))
     assert first == ["rows-000000000000.npy", "rows-000000000500.npy"]
     assert score_here(tmp_path) == f"{COUNT} rows, 1000 of them from before\n"
-    resumed = np.load(tmp_path / "scores.npy")
-    assert_theanos(resumed)
+    assert_theanos(np.load(tmp_path / "scores.npy"))
     assert score_here(tmp_path) == f"{COUNT} rows, {COUNT} of them from before\n"
-    assert score_here(tmp_path / "other") == f"{COUNT} rows, 0 of them from before\n"
-    np.testing.assert_array_equal(resumed, np.load(tmp_path / "other" / "scores.npy"))
 
 
 def test_a_terminal_shows_how_far_it_is(capsys, monkeypatch):
@@ -246,24 +252,31 @@ def test_rows_that_come_twice_or_never_are_noticed(batches, message, tmp_path):
 
 @pytest.mark.full
 def test_killed_scoring_on_two_devices_goes_on_where_it_was(run_python, images, tmp_path):
-    options = ["--devices", "2", "--batch", "8", "--part", "100"]
-    arguments = [SCORE, str(NET), str(images), "--output", str(tmp_path), *options]
+    def arguments(directory: str) -> list[str]:
+        options = ["--devices", "2", "--batch", "8", "--part", "100"]
+        return [SCORE, str(NET), str(images), "--output", directory, *options]
+
     environment = {**os.environ, "PYTHONPATH": str(Path(lasport.__file__).parent.parent)}
-    process = subprocess.Popen([sys.executable, *arguments], env=environment)
+    command = [sys.executable, *arguments("killed")]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment)
     try:
         end = time.monotonic() + 200
-        while len(list(tmp_path.glob("rows-*.npy"))) < 3 and process.poll() is None:
+        while len(list((tmp_path / "killed").glob("rows-*.npy"))) < 3 and process.poll() is None:
             assert time.monotonic() < end
             time.sleep(0.001)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("rows-*.npy")}
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "killed").glob("rows-*.npy")}
     assert 3 <= len(before) < 36
-    result = run_python(*arguments, cwd=tmp_path)
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == f"{COUNT} rows, {100 * len(before)} of them from before\n"
-    # No terminal, no progress.
-    assert "rows" not in result.stderr
+    for directory in ("killed", "whole"):
+        result = run_python(*arguments(directory), cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+        from_before = 100 * len(before) if directory == "killed" else 0
+        assert result.stdout == f"{COUNT} rows, {from_before} of them from before\n"
+        # No terminal, no progress.
+        assert "rows" not in result.stderr
     assert {path: path.stat().st_mtime_ns for path in before} == before
-    assert_theanos(np.load(tmp_path / "scores.npy"))
+    resumed, whole = (np.load(tmp_path / each / "scores.npy") for each in ("killed", "whole"))
+    np.testing.assert_array_equal(resumed, whole)
+    assert_theanos(resumed)

@@ -18,7 +18,6 @@ from lasport.oracles.reference import run_reference
 from tests.golden_records import load_case
 
 HERE = Path(__file__).parent
-WORKERS = HERE.parent.parent / "examples" / "distributed" / "local_workers.py"
 # What a few roundings amount to, relative to the largest of an array.
 BOUND = 1e-12
 
@@ -33,8 +32,8 @@ SYNCHRONIZED = (
 PER_REPLICA = (("batch_norm_conv", "stock"), ("batch_norm_conv", "exact"))
 
 
-@pytest.fixture(scope="module", params=("devices", pytest.param("workers", marks=pytest.mark.full)))
-def on_two_replicas(request, run_python, golden, tmp_path_factory):
+@pytest.fixture(scope="module")
+def on_two_replicas(run_python, golden, tmp_path_factory):
     """Return what replicas.py computes: a function of case, profile and statistics."""
     place = tmp_path_factory.mktemp("replicas")
     cases = [
@@ -42,16 +41,11 @@ def on_two_replicas(request, run_python, golden, tmp_path_factory):
         for statistics, those in (("synchronized", SYNCHRONIZED), ("per_replica", PER_REPLICA))
         for case in those
     ]
-    program = [str(HERE / "replicas.py"), str(golden), str(place), *cases]
-    if request.param == "workers":
-        program = [str(WORKERS), "--timeout", "240", "2", *program]
+    program = [str(HERE / "replicas.py"), str(golden), str(place / "found.npz"), *cases]
     result = run_python(*program, cwd=place)
     assert result.returncode == 0, result.stderr
-    found = {}
-    # What all workers tell is taken from the first, which is the one that saves a model.
-    for path in sorted(place.glob("*.npz"), reverse=True):
-        with np.load(path) as archive:
-            found.update((key, archive[key]) for key in archive.files)
+    with np.load(place / "found.npz") as archive:
+        found = {key: archive[key] for key in archive.files}
 
     def of(*case):
         start = ":".join(case) + "/"
