@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lasport import layers as _families_are_registered  # noqa: F401 - importing registers
-from lasport.errors import Refusal, UnsupportedLayersError
+from lasport.errors import Refusal, UnsupportedLayersError, UsageError
 from lasport.layers.inverse import InverseAttributes
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.operations import Input, Permute
@@ -43,7 +43,16 @@ def refusals(network: Network) -> list[Refusal]:
     list of Refusal
         Empty if every class is known. Options that a family cannot translate
         only show in :func:`translate`.
+
+    Raises
+    ------
+    UsageError
+        If it is no network, but perhaps the file of one.
     """
+    if not isinstance(network, Network):
+        raise UsageError(
+            f"a Network is expected, as lasport.load returns it, not {type(network).__name__}"
+        )
     found = []
     users = Counter(
         id(value)

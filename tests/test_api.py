@@ -63,6 +63,20 @@ def test_unknown_options_are_refused(options, message):
         to_keras(load(NET), **options)
 
 
+@pytest.mark.parametrize("function", (to_keras, lasport.to_source, verify, lasport.export))
+def test_a_path_in_place_of_a_net_is_refused(function, tmp_path):
+    more = [tmp_path / "net.tflite"] if function is lasport.export else []
+    with pytest.raises(UsageError, match=r"as lasport\.load returns it, not str"):
+        function(str(NET), *more)
+
+
+def test_a_path_in_place_of_a_model_is_refused():
+    with pytest.raises(UsageError, match=r"as keras\.saving\.load_model returns it, not str"):
+        verify(load(NET), "net.keras")
+    with pytest.raises(UsageError, match=r"load_model returns it, not Network"):
+        verify(to_keras(load(NET)), load(NET))
+
+
 def test_all_that_cannot_be_ported_is_named():
     with pytest.raises(UnsupportedLayersError, match="2 layers cannot be translated"):
         convert(pickle_of("shared_averages"))

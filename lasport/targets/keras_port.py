@@ -12,7 +12,7 @@ from importlib import import_module
 import keras
 import numpy as np
 
-from lasport.errors import ComparisonError
+from lasport.errors import ComparisonError, UsageError
 from lasport.layout import Layout
 from lasport.passes import DataFormat, lower
 from lasport.spec import Array, Network, Shape
@@ -190,6 +190,11 @@ def foreign_layouts(
 
 def functional(model: keras.Model) -> keras.Model:
     """Return the model as a functional one that takes and gives one tensor or a list."""
+    if not isinstance(model, keras.Model):
+        given = type(model).__name__
+        raise UsageError(
+            f"a keras.Model is expected, as keras.saving.load_model returns it, not {given}"
+        )
     if not hasattr(model, "inputs") or not getattr(model, "inputs", None):
         raise ComparisonError("only built functional and Sequential models can be compared")
     functional = keras.Model(single(model.inputs), single(model.outputs))
