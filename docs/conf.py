@@ -40,9 +40,11 @@ autosummary_generate = False
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 
+html_static_path = ["_static"]  # custom.css is alabaster's for users
 html_theme = "alabaster"
 html_theme_options = {
     "description": "Lasagne networks for Keras 3, with evidence",
     "fixed_sidebar": True,
-    "page_width": "64rem",
+    "page_width": "76rem",
+    "code_font_size": "0.8em",
 }
