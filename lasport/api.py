@@ -810,11 +810,12 @@ def diagnose(
         The original.
     model : keras.Model, Tf1Program or path-like
         The port, functional or Sequential, with names and an order of axes of its
-        own; a program of TensorFlow 1, from :func:`tf1_program`, of which both modes as
-        a whole and the variables can be seen; or a file: a model that Keras loads, the
-        directory of a SavedModel, of which only inference as a whole and the variables
-        can be seen, or weights alone: ``.weights.h5``, ``.h5``, ``.npz``, or the prefix
-        of a checkpoint of TensorFlow's.
+        own; one with a ``call()`` of its own, or a program of TensorFlow 1, from
+        :func:`tf1_program`, of which both modes as a whole and the variables can be
+        seen; or a file: a model that Keras loads, the directory of a SavedModel, of
+        which only inference as a whole and the variables can be seen, or weights
+        alone: ``.weights.h5``, ``.h5``, ``.npz``, or the prefix of a checkpoint of
+        TensorFlow's.
     align : mapping of str to str, optional
         Lasagne layers with the model's layers that stand for them, where lasport
         aligns them wrongly.
@@ -858,6 +859,12 @@ def diagnose(
         _refuse_alignment(align, PROGRAM)
         parts = Tf1Parts(model, net)
         return _diagnose_opaque(net, parts, PROGRAM, data_format, seed, progress)
+    from lasport.targets.keras_whole import KerasWhole, computes_itself
+
+    if computes_itself(model):
+        _refuse_alignment(align, f"model {model.name!r}")
+        whole = KerasWhole(model, net, data_format)
+        return _diagnose_opaque(net, whole, f"model {model.name!r}", data_format, seed, progress)
     progress("taking the model apart")
     try:
         return _diagnose_model(net, model, "float64", align, data_format, seed, progress)

@@ -54,6 +54,7 @@ NEED_A_FRAMEWORK = {
     "lasport.targets.keras_port": "runs keras models for the comparison",
     "lasport.targets.keras_script": "writes keras models as scripts",
     "lasport.targets.keras_session": "runs copies of keras models for the comparison",
+    "lasport.targets.keras_whole": "runs keras models with a call() of their own",
     "lasport.targets.saved_model": "runs SavedModels for the diagnosis",
     "lasport.targets.tf1_graph": "builds graphs of tf.compat.v1",
     "lasport.targets.tf1_layer": "runs keras layers in graphs of tf.compat.v1",

@@ -146,8 +146,10 @@ class ModelCopy:
             return CustomRecurrence(**{**layer.get_config(), **nets, "dtype": self.dtype})
         if isinstance(layer, STOCK_POOLS_3D) and self.dtype == "float64":
             return _pooling(layer)
+        # An operation of keras.ops has no type of its own.
+        types = {"dtype": self.dtype} if isinstance(layer, keras.layers.Layer) else {}
         try:
-            return type(layer).from_config({**layer.get_config(), "dtype": self.dtype})
+            return type(layer).from_config({**layer.get_config(), **types})
         except (NotImplementedError, TypeError, ValueError) as error:
             reason = str(error).strip().partition("\n")[0]
             kind = type(layer).__name__

@@ -9,7 +9,7 @@ changed places, such as an activation and a normalization.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,11 +49,12 @@ OF_STEPS: Mapping[str, str] = {
     r"EmbeddingLayer": "embedding",
     r"Elemwise.*": "sum",
     r"ConcatLayer": "concatenation",
+    r"TransformerLayer": "transformer",
 }
 OF_PARTS: Mapping[str, str] = {
     r"InputLayer": "input",
     r"Flatten|Reshape|Permute|(ZeroPadding|Cropping)\dD|Transpose|Squeeze|ExpandDims": MOVES,
-    r"ConstantPad|Slice|GetItem": MOVES,
+    r"(Constant)?Pad|Slice|GetItem": MOVES,
     r"Parameter|Derived": MOVES,  # lasport's, for weights that several layers share
     r".*Conv\dD?Transpose": "transposed convolution",
     r".*Conv\dD": "convolution",
@@ -70,8 +71,9 @@ OF_PARTS: Mapping[str, str] = {
     r"GRU": "gru",
     r"SimpleRNN": "recurrent",
     r"Embedding": "embedding",
-    r"Add|Average|Multiply|Maximum|Minimum|Combine": "sum",
+    r"Add|Average|Multiply|Maximum|Minimum|Combine|Subtract|(True)?Divide": "sum",
     r"Concatenate": "concatenation",
+    r".*Transformer.*|AffineSample": "transformer",
 }
 # Roles that one can play for another.
 ALIKE = {
@@ -86,6 +88,8 @@ MISSING = -1.0
 EXCHANGED = -0.5
 INSIDE = 1.0
 FORCED = 1e3
+# So many entries of tables are computed at most to find the order of branches.
+TRIES = 3_000_000
 # How many steps and parts a move of the alignment takes.
 BACK = {"pair": (1, 1), "both": (2, 1), "missing": (1, 0), "extra": (0, 1), "exchanged": (2, 2)}
 
@@ -165,12 +169,69 @@ def align(
     forced = _forced(steps, parts, given)
     left = [s for s in steps if role_of_step(s) not in ("input", MOVES)]
     right = [p for p in parts if role_of_part(p) not in ("input", MOVES)]
-    score = np.array([[_score(s, p, values, tensors, forced) for p in right] for s in left])
-    return _trace(left, right, score.reshape(len(left), len(right)))
+    numbers = {part.name: [_size(weight) for weight in part.weights.values()] for part in right}
+    score = {
+        (step.name, part.name): _score(step, part, values, tensors, forced, numbers[part.name])
+        for step in left
+        for part in right
+    }
+
+    def best(ordered: Sequence[Part]) -> tuple[float, Alignment]:
+        chosen = [part for part in ordered if part in right]
+        table = np.array([[score[s.name, p.name] for p in chosen] for s in left])
+        return _trace(left, chosen, table.reshape(len(left), len(chosen)))
+
+    return _in_the_best_order(parts, len(left), best)
 
 
-def _trace(left: Sequence[Step], right: Sequence[Part], score: Array) -> Alignment:
-    """Return the best alignment; see Needleman and Wunsch (1970), Damerau (1964)."""
+def _in_the_best_order(
+    parts: Sequence[Part],
+    count: int,
+    best: Callable[[Sequence[Part]], tuple[float, Alignment]],
+) -> Alignment:
+    """Return the best alignment over the orders in which the branches of a port can be walked."""
+    most, found = best(parts)
+    turned: set[str] = set()
+    merges = [part.output for part in parts if len(set(part.inputs)) > 1]
+    for merge in merges[: TRIES // max(count * len(parts), 1)]:
+        if not (found.missing or found.extra or found.exchanged):
+            break
+        reached, other = best(_walk(parts, {*turned, merge}))
+        if reached > most:
+            most, found = reached, other
+            turned.add(merge)
+    return found
+
+
+def _walk(parts: Sequence[Part], turned: Collection[str]) -> list[Part]:
+    """Return parts depth first, taking the inputs of some of them in reverse order."""
+    made_by = {part.output: part for part in parts}
+    taken = {key for part in parts for key in part.inputs}
+    waiting = [(part.output, False) for part in reversed(parts) if part.output not in taken]
+    ordered: dict[str, Part] = {}
+    while waiting:
+        key, ready = waiting.pop()
+        if key in ordered or key not in made_by:
+            continue
+        inputs = made_by[key].inputs
+        if ready:
+            ordered[key] = made_by[key]
+        else:
+            waiting.append((key, True))
+            waiting += [(x, False) for x in (inputs if key in turned else reversed(inputs))]
+    return list(ordered.values())
+
+
+def _size(weight: Array) -> float:
+    """Return a number that arrays have in common which hold the same numbers in any order."""
+    return float(np.abs(weight).sum(dtype=np.float64))
+
+
+def _trace(left: Sequence[Step], right: Sequence[Part], score: Array) -> tuple[float, Alignment]:
+    """Return the score of the best alignment, and that.
+
+    See Needleman and Wunsch (1970), Damerau (1964).
+    """
     n, m = len(left), len(right)
     best = np.zeros((n + 1, m + 1))
     best[:, 0], best[0, :] = MISSING * np.arange(n + 1), MISSING * np.arange(m + 1)
@@ -209,7 +270,7 @@ def _trace(left: Sequence[Step], right: Sequence[Part], score: Array) -> Alignme
             found.partners[left[i - 2].name] = right[j - 1]
             found.exchanged.append((left[i - 2].name, left[i - 1].name))
         i, j = i - BACK[move][0], j - BACK[move][1]
-    return found
+    return float(best[n, m]), found
 
 
 def _may_hold(part: Part, first: Step, second: Step) -> bool:
@@ -225,6 +286,7 @@ def _score(
     values: Mapping[str, Array],
     tensors: Mapping[str, Array],
     forced: Mapping[str, str],
+    numbers: Sequence[float],
 ) -> float:
     if step.name in forced or part.name in forced.values():
         return FORCED if forced.get(step.name) == part.name else NEVER
@@ -240,8 +302,9 @@ def _score(
     score += 1 if values[step.name].size == tensors[part.output].size else -1
     if step.params:
         sizes = {weight.size for weight in part.weights.values()}
-        largest = max(param.size for param in step.params.values())
-        score += 2 if largest in sizes else -1
+        largest = max(step.params.values(), key=lambda param: param.size)
+        score += 2 if largest.size in sizes else -1
+        score += bool(np.isclose(_size(largest), numbers, rtol=1e-5, atol=0).any())
     elif theirs == UNKNOWN and part.weights:
         score -= 2
     mine, its = step.layer.casefold(), part.label.casefold()

@@ -94,10 +94,7 @@ class Bench:
         self.inputs = {
             run: dict(zip(network.inputs, arrays, strict=True)) for run, arrays in fed.items()
         }
-        self.truth = {
-            run: run_steps(self.steps, inputs, Pass(run == "training"))
-            for run, inputs in self.inputs.items()
-        }
+        self.assume([])
         images = [
             input_arrangement(name, self.inputs["inference"][name].shape[1:], shape, data_format)
             for name, shape in zip(network.inputs, self._input_shapes(), strict=True)
@@ -122,6 +119,17 @@ class Bench:
     def _input_shapes(self) -> list[tuple[int | None, ...]]:
         shapes = {part.output: part.config.get("batch_shape") for part in self.port.parts}
         return [tuple(shapes.get(key) or ()) for key in self.port.inputs]  # type: ignore[arg-type]
+
+    def assume(self, edits: Sequence[Edit]) -> None:
+        """Feed pieces what the net computes with some changes.
+
+        Where a mistake changes sizes, what comes behind it can be run only so.
+        """
+        steps = apply(edits, self.steps)
+        self.truth = {
+            run: run_steps(steps, inputs, Pass(run == "training"))
+            for run, inputs in self.inputs.items()
+        }
 
     # --- running
 

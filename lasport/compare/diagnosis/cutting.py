@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lasport.compare.diagnosis.alignment import MOVES, Alignment, role_of_part
@@ -101,7 +101,8 @@ class _Cut:
 
     def _unit(self, value: str, tensor: str) -> Unit:
         names, feeds = {value}, dict[str, str]()
-        way = _ancestors(tensor, self.port.parts)
+        known = {key for keys in self.holders.values() for key in keys}
+        way = _reached(tensor, self.port.parts, known)
         waiting = list(self.steps[value].incoming)
         while waiting:
             name = waiting.pop()
@@ -146,10 +147,17 @@ def _sources(part: Part, parts: Sequence[Part]) -> set[str]:
     return found
 
 
-def _ancestors(tensor: str, parts: Sequence[Part]) -> set[str]:
-    """Return a tensor and all tensors that it is computed from."""
-    found = {tensor}
-    for part in reversed(parts):
-        if part.output in found:
-            found.update(part.inputs)
+def _reached(tensor: str, parts: Sequence[Part], known: Collection[str]) -> set[str]:
+    """Return those of the known tensors that a tensor is computed from, the nearest on each way."""
+    made_by = {part.output: part for part in parts}
+    found: set[str] = set()
+    waiting = list(made_by[tensor].inputs) if tensor in made_by else []
+    seen: set[str] = set()
+    while waiting:
+        key = waiting.pop()
+        if key in known:
+            found.add(key)
+        elif key in made_by and key not in seen:
+            waiting += made_by[key].inputs
+        seen.add(key)
     return found

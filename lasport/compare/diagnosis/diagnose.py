@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lasport.compare.diagnosis.apart import Apart, agrees, largest
@@ -10,6 +10,7 @@ from lasport.compare.diagnosis.bench import Bench, Results
 from lasport.compare.diagnosis.cutting import Unit
 from lasport.compare.diagnosis.diagnose_weights import precision_of, weight_findings
 from lasport.compare.diagnosis.edits import Edit, apply
+from lasport.compare.diagnosis.of_merges import FACTORS, MERGE
 from lasport.compare.diagnosis.of_structure import FOLDED
 from lasport.compare.diagnosis.result import Cause, Diagnosis, Pair, Remedy
 from lasport.compare.diagnosis.search import Explanation, explain
@@ -56,19 +57,18 @@ def diagnose_parts(
     """
     progress("running net and model")
     bench = Bench(network, port, precision, data_format, align, seed)
-    findings: list[_Finding] = []
-    settled: set[int] = set()
-    for number, unit in enumerate(bench.units):
-        progress(f"piece {number + 1} of {len(bench.units)}")
-        if number not in settled:
-            results = bench.run(unit)
-            before = bench.differences(unit, results, unit.steps)
-            if not agrees(before):
-                finding, used = _with_neighbours(bench, number, settled)
-                settled |= used
-                findings.append(finding or _judge(bench, unit, results, before))
+    found = _findings(bench, range(len(bench.units)), progress)
+    edits = [edit for finding in found.values() for edit in finding.edits]
+    stuck = [number for number, finding in found.items() if finding.problem is not None]
+    if stuck and edits:
+        # They may have other sizes because of a mistake before them.
+        bench.assume(edits)
+        for number in stuck:
+            del found[number]
+        found |= _findings(bench, stuck, progress)
+    findings = [found[number] for number in sorted(found)]
     causes = [finding.cause for finding in findings if finding.cause is not None]
-    # What has another size because of a mistake before it is none by itself.
+    # What cannot be run because of a mistake before it is none by itself.
     consequences = [cause for cause in causes if cause.problem is not None]
     if len(consequences) < len(causes):
         causes = [cause for cause in causes if cause.problem is None]
@@ -175,6 +175,30 @@ class _Finding:
     edits: tuple[Edit, ...] = ()
     modelled: bool = False
 
+    @property
+    def problem(self) -> str | None:
+        """Why a piece could not be compared."""
+        return None if self.cause is None else self.cause.problem
+
+
+def _findings(
+    bench: Bench, numbers: Iterable[int], progress: Callable[[str], None]
+) -> dict[int, _Finding]:
+    """Return what is found of those units, by their numbers, that differ by themselves."""
+    found: dict[int, _Finding] = {}
+    settled: set[int] = set()
+    for number in numbers:
+        progress(f"piece {number + 1} of {len(bench.units)}")
+        unit = bench.units[number]
+        if number not in settled:
+            results = bench.run(unit)
+            before = bench.differences(unit, results, unit.steps)
+            if not agrees(before):
+                finding, used = _with_neighbours(bench, number, settled)
+                settled |= used
+                found[number] = finding or _judge(bench, unit, results, before)
+    return found
+
 
 def _judge(bench: Bench, unit: Unit, results: Results, before: dict[str, Apart]) -> _Finding:
     layers, parts = _names(unit)
@@ -233,11 +257,11 @@ def _with_neighbours(
         before = bench.differences(unit, results, unit.steps)
         if agrees(before):
             return _Finding(None, modelled=True), {first, second}
-        if one.steps and other.steps:
+        if other.steps:
             found = [
                 each
                 for each in explain(bench, unit, results, 1)
-                if each.edits[0].hypothesis == FOLDED
+                if each.edits[0].hypothesis in (FOLDED, FACTORS, MERGE)
             ]
             if found:
                 return _explained(unit, before, found), {first, second}
@@ -245,20 +269,24 @@ def _with_neighbours(
 
 
 def _neighbours(units: Sequence[Unit], number: int) -> Iterator[tuple[int, int]]:
-    """Yield pairs of units, one of them the given one, of which the first feeds only the second."""
+    """Yield pairs of units, one of them the given one, of which the first feeds the second."""
     for first, one in enumerate(units):
         for second, other in enumerate(units):
             fed = dict(other.feeds) == {one.value: one.tensor}
-            if number in (first, second) and first != second and fed:
+            # What the net lacks may be on the way to one of several inputs.
+            scales = not one.steps and one.tensor in other.feeds.values()
+            if number in (first, second) and first != second and (fed or scales):
                 yield first, second
 
 
 def _merged(bench: Bench, one: Unit, other: Unit) -> Unit:
+    besides = {value: key for value, key in other.feeds.items() if key != one.tensor}
+    feeds = {**besides, **one.feeds}
     return replace(
         other,
         steps=(*one.steps, *other.steps),
-        feeds=one.feeds,
-        parts=tuple(between(bench.port.parts, tuple(one.feeds.values()), [other.tensor])),
+        feeds=feeds,
+        parts=tuple(between(bench.port.parts, tuple(feeds.values()), [other.tensor])),
         exchanged=(*one.exchanged, *other.exchanged),
         missing=one.missing | other.missing,
     )

@@ -102,6 +102,9 @@ def weight_findings(network: Network, arrays: Mapping[str, Array]) -> WeightFind
     for step, group in _pairs(
         [s for s in steps_of(network, precision) if s.params], groups_of(wide)
     ):
+        if not stored_by_keras(step, None):
+            notes.append(f"{step.layer} ({step.family}): what files hold of such layers")
+            continue
         if group is None:
             notes.append(f"{step.layer} ({step.family}): nothing has its sizes")
             continue
@@ -135,8 +138,7 @@ def _pairs(steps: Sequence[Step], groups: Sequence[Group]) -> list[tuple[Step, G
         role, right = role_of_step(step), stored_by_keras(step, None)
         fitting = [group for group in left if role in group.roles and _same_sizes(right, group)]
         best = max(fitting, key=lambda group: _common(step, group), default=None)
-        if right:
-            pairs.append((step, best))
+        pairs.append((step, best))
         if best is not None:
             left.remove(best)
     return pairs

@@ -8,8 +8,10 @@ from dataclasses import replace
 from lasport.compare.diagnosis import (
     of_activations,
     of_filters,
+    of_merges,
     of_noise,
     of_normalization,
+    of_sampling,
     of_sequences,
     of_windows,
 )
@@ -25,6 +27,8 @@ HYPOTHESES: tuple[Hypothesis, ...] = (
     *of_activations.HYPOTHESES,
     *of_noise.HYPOTHESES,
     *of_sequences.HYPOTHESES,
+    *of_merges.HYPOTHESES,
+    *of_sampling.HYPOTHESES,
 )
 
 

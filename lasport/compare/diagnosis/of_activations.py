@@ -116,9 +116,54 @@ def none(case: Case) -> Iterator[Edit]:
     yield case.edit(f"its activation {_ours(case)} is added", passed_on)
 
 
+# --- rectifiers with slopes that are learned
+
+
+def slopes(case: Case) -> Iterator[Edit]:
+    """One slope for all, or others."""
+    ours, stored = case.step.params["alpha"], case.weight("alpha")
+    solved = set(_solved_slope(case))
+    if stored is not None and stored.size == ours.size:
+        yield from _stored_slopes(case, ours, stored)
+        return
+    for slope in sorted(solved | {0.0, *LEAKINESS} if case.part is None else solved or {0.0}):
+        fix = f"its negative slope, which is {slope:g} throughout, becomes Lasagne's alpha"
+        yield case.edit(fix, lambda s, v=slope: _with_slopes(s, np.full(ours.shape, v)))  # type: ignore[misc]
+
+
+def _stored_slopes(case: Case, ours: Array, stored: Array) -> Iterator[Edit]:
+    held = _in_lasagnes_order(stored, ours)
+    if np.array_equal(held, ours):
+        return
+    if np.ptp(stored) == 0:
+        fix = f"alpha, which is {stored.flat[0]:g} throughout, becomes Lasagne's"
+        yield case.edit(fix, lambda s: _with_slopes(s, held))
+    elif np.array_equal(np.sort(stored, axis=None), np.sort(ours, axis=None)):
+        fix = "alpha's numbers, which are in another order, become Lasagne's"
+        yield case.edit(fix, lambda s: _with_slopes(s, held), 2)
+    elif np.array_equal(held, 1 - ours) or np.array_equal(held, -ours):
+        fix = f"alpha, which is {'1 - alpha' if np.array_equal(held, 1 - ours) else '-alpha'}, "
+        yield case.edit(fix + "becomes Lasagne's", lambda s: _with_slopes(s, held))
+    else:
+        different = int((held != ours).sum())
+        fix = f"alpha is copied; {different} of {ours.size} numbers are others"
+        yield case.edit(fix, lambda s: _with_slopes(s, held), 3)
+
+
+def _in_lasagnes_order(stored: Array, ours: Array) -> Array:
+    """Return the alpha of a PReLU, (1, 1, channels) or (*space, channels), as Lasagne has it."""
+    channels_first = np.moveaxis(stored, -1, 0)
+    return channels_first.reshape(ours.shape)
+
+
+def _with_slopes(step: Step, alpha: Array) -> Step:
+    return changed(step, {"alpha": alpha})
+
+
 ACTIVATION = ("activation",)
 HYPOTHESES = (
     Hypothesis("activation missing", ACTIVATION, none),
     Hypothesis("activation", ACTIVATION, other),
     Hypothesis("activation twice", ACTIVATION, twice),
+    Hypothesis("slopes", ("prelu",), slopes),
 )

@@ -15,11 +15,12 @@ import numpy as np
 from lasport.compare.diagnosis.arrangement import as_image
 from lasport.compare.diagnosis.edits import Case, Edit, Hypothesis
 from lasport.compare.diagnosis.steps import Step, changed
+from lasport.layers.dilated_conv import DilatedConvAttributes
 from lasport.layers.filters import FilterAttributes
 from lasport.registry import Run
 from lasport.spec import Array
 
-__all__ = ["HYPOTHESES", "Form", "forms_of_filters", "forms_of_rows"]
+__all__ = ["HYPOTHESES", "Form", "filters_of", "forms_of_filters", "forms_of_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,12 @@ def forms_of_filters(W: Array, *, flipped: bool) -> Iterator[Form]:
     )
 
 
+def filters_of(step: Step) -> Array:
+    """Return W as (filters, channels, *space), which a dilated convolution has otherwise."""
+    W = step.params["W"]
+    return W.swapaxes(0, 1) if isinstance(step.attributes, DilatedConvAttributes) else W
+
+
 def filters(case: Case) -> Iterator[Edit]:
     """Put W into the kernel in another order."""
     a, forms = case.step.attributes, _filter_forms(case)
@@ -100,15 +107,16 @@ def filter_numbers(case: Case) -> Iterator[Edit]:
 
 
 def _filter_forms(case: Case) -> list[Form]:
-    a, W = case.step.attributes, case.step.params["W"]
-    if not isinstance(a, FilterAttributes) or W.ndim < 3:
+    a = case.step.attributes
+    if not isinstance(a, FilterAttributes) or case.step.params["W"].ndim < 3:
         return []
-    return _distinct(forms_of_filters(W, flipped=a.flip_filters))
+    return _distinct(forms_of_filters(filters_of(case.step), flipped=a.flip_filters))
 
 
 def _with_kernel(kernel: Array, *, flipped: bool) -> Callable[[Step], Step]:
     def change(step: Step) -> Step:
-        W = np.moveaxis(kernel, (-1, -2), (0, 1))
+        channels_first = isinstance(step.attributes, DilatedConvAttributes)
+        W = np.moveaxis(kernel, (-2, -1) if channels_first else (-1, -2), (0, 1))
         return changed(step, {"W": np.flip(W, tuple(range(2, W.ndim))) if flipped else W})
 
     return change

@@ -6,14 +6,18 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from typing import Literal
 
 import numpy as np
 
+from lasport.compare.diagnosis.alignment import MOVES
 from lasport.compare.diagnosis.edits import Case, Edit, Hypothesis
 from lasport.compare.diagnosis.steps import Step, changed
 from lasport.layers.conv import ConvAttributes
+from lasport.layers.dilated_conv import DilatedConvAttributes
 from lasport.layers.filters import widths
 from lasport.layers.pool import MODES, GlobalPoolAttributes, PoolAttributes
+from lasport.layers.shape import PadAttributes
 from lasport.registry import Run
 from lasport.spec import Array
 from lasport.targets.parts import Part
@@ -104,6 +108,65 @@ def _padded(margins: Margins) -> Callable[[Step], Step]:
             assert isinstance(a, ConvAttributes)
             x = np.pad(inputs[0], ((0, 0), (0, 0), *margins))
             return step.compute(replace(a, pad="valid"), params, [x], run)
+
+        return replace(step, compute=compute)
+
+    return change
+
+
+def dilation(case: Case) -> Iterator[Edit]:
+    """Other distances between the entries of a window."""
+    a = case.step.attributes
+    if not isinstance(a, (ConvAttributes, DilatedConvAttributes)):
+        return
+    ours = a.dilation if isinstance(a, DilatedConvAttributes) else (1,) * len(a.filter_size)
+    known = None if case.part is None else _sizes(case.part.config.get("dilation_rate"), len(ours))
+    choices = {known} if known else {tuple(reversed(ours)), *((n,) * len(ours) for n in (1, 2, 4))}
+    for theirs in sorted(choices):
+        if theirs != ours:
+            fix = f"dilation {theirs} becomes {ours}"
+            yield case.edit(fix, lambda s, d=theirs: _dilated(s, d))  # type: ignore[misc]
+
+
+def _dilated(step: Step, dilation: tuple[int, ...]) -> Step:
+    if isinstance(step.attributes, DilatedConvAttributes):
+        return changed(step, dilation=dilation)
+    W = step.params["W"]
+    sizes = tuple((n - 1) * d + 1 for n, d in zip(W.shape[2:], dilation, strict=True))
+    apart = np.zeros((*W.shape[:2], *sizes), W.dtype)
+    places = (slice(None), slice(None), *(slice(None, None, d) for d in dilation))
+    apart[places] = W
+    return changed(step, {"W": apart}, filter_size=sizes)
+
+
+# --- padding by a layer of its own
+
+
+def around(case: Case) -> Iterator[Edit]:
+    """Something else around the image, or at other sides."""
+    a = case.step.attributes
+    if not isinstance(a, PadAttributes):
+        return
+    for theirs in sorted({0.0, 1.0, -a.val, -1.0} - {a.val}):
+        fix = f"the value {theirs:g} that it pads with becomes {a.val:g}"
+        yield case.edit(fix, lambda s, v=theirs: changed(s, val=v))  # type: ignore[misc]
+    for mode in ("edge", "reflect", "symmetric"):
+        yield case.edit(f"it pads with {a.val:g}, not by np.pad's {mode!r}", _mirrored(mode))
+    pairs = a.width if isinstance(a.width, tuple) else ()
+    sides = tuple(pair[::-1] if isinstance(pair, tuple) else pair for pair in pairs)
+    for theirs_too, what in ((pairs[::-1], "axes"), (sides, "sides")):
+        if theirs_too != pairs:
+            fix = f"its widths become {pairs}: its {what} are exchanged"
+            yield case.edit(fix, lambda s, w=theirs_too: changed(s, width=w))  # type: ignore[misc]
+
+
+def _mirrored(mode: Literal["edge", "reflect", "symmetric"]) -> Callable[[Step], Step]:
+    def change(step: Step) -> Step:
+        def compute(
+            a: object, params: Mapping[str, Array], inputs: Sequence[Array], run: Run
+        ) -> Array:
+            assert isinstance(a, PadAttributes)
+            return np.pad(inputs[0], a.widths(inputs[0].ndim), mode=mode)
 
         return replace(step, compute=compute)
 
@@ -211,6 +274,8 @@ def reduction(case: Case) -> Iterator[Edit]:
 HYPOTHESES = (
     Hypothesis("pool mode", ("global pool",), reduction),
     Hypothesis("padding", ("convolution",), pad),
+    Hypothesis("padding", (MOVES,), around),
+    Hypothesis("dilation", ("convolution",), dilation),
     Hypothesis("strides", ("convolution", "pool"), strides),
     Hypothesis("pool mode", ("pool",), mode),
     Hypothesis("pool size", ("pool",), size),

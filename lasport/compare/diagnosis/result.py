@@ -72,13 +72,14 @@ class Cause:
         if self.problem is not None:
             return f"{where}: {self.problem}"
         largest = max(self.before, key=lambda run: (_size(self.before[run]), run == "inference"))
-        amount = f"{self.before[largest]:.2g}"
+        found = self.before[largest]
+        amount = f"differs by {found:.2g}" if found < math.inf else "gives another size"
         if not self.explained:
-            return f"{where}: differs by {amount} in {largest}, and nothing known explains that"
+            return f"{where}: {amount} in {largest}, and nothing known explains that"
         fixes = ", or if ".join(
             " and ".join(dict.fromkeys(remedy.fix for remedy in each)) for each in self.alternatives
         )
-        return f"{where}: matches to {self.after:.1g} if {fixes} (differs by {amount} in {largest})"
+        return f"{where}: matches to {self.after:.1g} if {fixes} ({amount} in {largest})"
 
     def _where(self) -> str:
         named = dict.fromkeys(remedy.layer for each in self.alternatives for remedy in each)

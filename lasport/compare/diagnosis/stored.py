@@ -10,7 +10,7 @@ from itertools import groupby
 import numpy as np
 
 from lasport.compare.diagnosis.alignment import role_of_step
-from lasport.compare.diagnosis.of_filters import forms_of_filters, forms_of_rows
+from lasport.compare.diagnosis.of_filters import filters_of, forms_of_filters, forms_of_rows
 from lasport.compare.diagnosis.steps import Step, variance_of
 from lasport.layers.filters import FilterAttributes
 from lasport.layers.lstm import GATES
@@ -198,7 +198,7 @@ def _bias(step: Step) -> dict[str, Array]:
 def _convolution(step: Step) -> dict[str, Array]:
     a = step.attributes
     assert isinstance(a, FilterAttributes)
-    right = next(forms_of_filters(step.params["W"], flipped=a.flip_filters))
+    right = next(forms_of_filters(filters_of(step), flipped=a.flip_filters))
     return {"kernel": right.kernel, **_bias(step)}
 
 

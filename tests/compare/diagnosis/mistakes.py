@@ -246,6 +246,43 @@ OF_TEXT = (
     ("rate is what is kept", {"drop rate": 0.7}, "drop", "dropout rate"),
     ("softmax missing", {"softmax": "linear"}, "probabilities", "activation missing"),
 )
+OF_BRANCHES = (
+    (
+        "rows for y first",
+        {"transformer": {"order": [4, 3, 5, 1, 0, 2]}},
+        "transformer",
+        "transformation",
+    ),
+    (
+        "theta reshaped",
+        {"transformer": {"order": [0, 2, 4, 1, 3, 5]}},
+        "transformer",
+        "transformation",
+    ),
+    ("zeros beyond the image", {"transformer": {"border": "zeros"}}, "transformer", "border mode"),
+    ("edges not aligned", {"transformer": {"corners": False}}, "transformer", "pixels"),
+    ("padded with zeros", {"pad": {}}, "pad", "padding"),
+    ("padded by reflection", {"pad": {"mode": "reflect"}}, "pad", "padding"),
+    ("sides exchanged", {"padding": ((0, 0), (2, 1), (1, 1), (0, 0))}, "pad", "padding"),
+    ("dilation missing", {"dilation": 1}, "dilated", "dilation"),
+    (
+        "filters flipped",
+        {"dilated W": lambda W: _kernel(W).swapaxes(2, 3)},
+        "dilated",
+        "order of the kernel",
+    ),
+    ("slopes not copied", {"alpha": np.zeros_like}, "prelu", "slopes"),
+    ("slopes reversed", {"alpha": lambda alpha: alpha[::-1]}, "prelu", "slopes"),
+    ("slope 0.25 for all", {"prelu": layers.LeakyReLU(0.25)}, "prelu", "slopes"),
+    ("relu for prelu", {"prelu": layers.ReLU()}, "prelu", "slopes"),
+    ("product for sum", {"sum": layers.Multiply}, "sum", "merge"),
+    ("maximum for sum", {"sum": layers.Maximum}, "sum", "merge"),
+    ("average for product", {"product": layers.Average}, "product", "merge"),
+    ("factors left out", {"factors": (1, 1)}, "sum", "factors of a merge"),
+    ("factors exchanged", {"factors": (0.5, 1)}, "sum", "factors of a merge"),
+    ("inputs joined the other way round", {"joined": -1}, "joined", "order of inputs"),
+    ("softmax missing", {"softmax": "linear"}, "probabilities", "activation missing"),
+)
 OTHER_STYLES = (
     Mistake(
         "images",
@@ -277,6 +314,7 @@ SINGLE = (
     *(Mistake("digits", *each) for each in OF_DIGITS),
     *(Mistake("images", *each) for each in OF_IMAGES),
     *(Mistake("text", *each) for each in OF_TEXT),
+    *(Mistake("branches", *each) for each in OF_BRANCHES),
     *OTHER_STYLES,
 )
 
@@ -285,7 +323,7 @@ def _doubles() -> list[tuple[Mistake, Mistake]]:
     """Return pairs of mistakes in one port, of all kinds, drawn once for all."""
     rng = np.random.RandomState(0)
     found: list[tuple[Mistake, Mistake]] = []
-    for net, count in (("digits", 24), ("images", 16), ("text", 8)):
+    for net, count in (("digits", 24), ("images", 16), ("text", 8), ("branches", 12)):
         plain = [each for each in SINGLE if each.net == net and each.style == "apart"]
         pairs = [
             (one, other)

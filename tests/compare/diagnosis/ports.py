@@ -1,4 +1,4 @@
-"""Hand-written ports of three nets, right in several styles, or with the mistakes people make."""
+"""Hand-written ports of four nets, right in several styles, or with the mistakes people make."""
 
 from __future__ import annotations
 
@@ -247,15 +247,109 @@ def text(net: Network, wrong: Wrong, style: str) -> keras.Model:
     return model.finish()
 
 
+@keras.saving.register_keras_serializable("tests")
+class SpatialTransformer(layers.Layer):
+    """Affine samples of images, as people write it, after the paper."""
+
+    def __init__(
+        self, order: Any = range(6), border: str = "nearest", corners: bool = True, **options: Any
+    ):
+        super().__init__(**options)
+        self.order, self.border, self.corners = list(order), border, corners
+
+    def call(self, inputs: Any) -> Any:
+        images, theta = inputs
+        batch, (rows, columns, channels) = ops.shape(images)[0], images.shape[1:]
+        t = ops.reshape(ops.take(theta, self.order, axis=1), (-1, 2, 3))
+        ends = [1 - (0 if self.corners else 1 / size) for size in (columns, rows)]
+        x, y = ops.meshgrid(
+            ops.linspace(-ends[0], ends[0], columns, dtype=images.dtype),
+            ops.linspace(-ends[1], ends[1], rows, dtype=images.dtype),
+        )
+        grid = ops.reshape(ops.stack([x, y, ops.ones_like(x)]), (3, -1))
+        places = ops.matmul(t, grid)
+        if self.corners:
+            across = (places[:, 0] + 1) / 2 * (columns - 1)
+            down = (places[:, 1] + 1) / 2 * (rows - 1)
+        else:
+            across, down = (
+                (places[:, 0] + 1) / 2 * columns - 0.5,
+                (places[:, 1] + 1) / 2 * rows - 0.5,
+            )
+        flat = ops.reshape(images, (-1, rows * columns, channels))
+        total = 0
+        for right in (0, 1):
+            for lower in (0, 1):
+                column, row = ops.floor(across) + right, ops.floor(down) + lower
+                share = (1 - ops.abs(across - column)) * (1 - ops.abs(down - row))
+                inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
+                if self.border == "zeros":
+                    share = share * ops.cast(inside, share.dtype)
+                place = ops.clip(row, 0, rows - 1) * columns + ops.clip(column, 0, columns - 1)
+                pixels = ops.take_along_axis(flat, ops.cast(place, "int32")[..., None], axis=1)
+                total = total + share[..., None] * pixels
+        return ops.reshape(total, (batch, rows, columns, channels))
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"order": self.order, "border": self.border, "corners": self.corners}
+        return {**super().get_config(), **own}
+
+
+def branches(net: Network, wrong: Wrong, style: str) -> keras.Model:
+    """Port the net with branches."""
+    p = _params(net)
+    weights: list[tuple[Any, list[np.ndarray]]] = []
+
+    def add(layer: Any, x: Any, *values: np.ndarray) -> Any:
+        weights.append((layer, list(values)))
+        return layer(x)
+
+    images = x = keras.Input((12, 10, 3), name="x")
+    theta = layers.Flatten()(layers.Permute((3, 1, 2))(x))
+    theta = add(layers.Dense(6, name="loc"), theta, p["theta.W"], p["theta.b"])
+    x = SpatialTransformer(name="stn", **wrong.get("transformer", {}))([x, theta])
+    padding = wrong.get("padding", ((0, 0), (1, 2), (1, 1), (0, 0)))
+    x = ops.pad(x, padding, **wrong.get("pad", {"constant_values": 0.5}))
+    kernel = wrong.get("dilated W", lambda W: W.transpose(2, 3, 0, 1))(p["dilated.W"])
+    options = {"dilation_rate": wrong.get("dilation", 2), "name": "wide"}
+    x = add(layers.Conv2D(6, 3, **options), x, kernel, p["dilated.b"])
+    rectifier = wrong.get("prelu", layers.PReLU(shared_axes=[1, 2], name="slopes"))
+    alpha = wrong.get("alpha", lambda alpha: alpha)(p["prelu.alpha"]).reshape(1, 1, 6)
+    x = add(rectifier, x, *([alpha] if isinstance(rectifier, layers.PReLU) else []))
+    convolve = {"padding": "same", "activation": "relu", "name": "l"}
+    left = add(layers.Conv2D(6, 3, **convolve), x, _kernel(p["left.W"]), p["left.b"])
+    narrow = layers.Conv2D(6, 1, activation="tanh", name="r")
+    right = add(narrow, x, _kernel(p["right.W"]), p["right.b"])
+    factors = wrong.get("factors", (1, 0.5))
+    scaled = [
+        branch if factor == 1 else layers.Rescaling(factor)(branch)
+        for factor, branch in zip(factors, (left, right), strict=True)
+    ]
+    total = wrong.get("sum", layers.Add)()(scaled[:: -1 if style == "reversed" else 1])
+    opened = layers.Conv2D(6, 1, activation="sigmoid", name="g")
+    gate = add(opened, total, _kernel(p["gate.W"]), p["gate.b"])
+    product = wrong.get("product", layers.Multiply)()([total, gate])
+    x = layers.Concatenate()([product, right][:: wrong.get("joined", 1)])
+    x = layers.GlobalAveragePooling2D()(x)
+    last = layers.Dense(5, activation=wrong.get("softmax", "softmax"), name="out")
+    outputs = add(last, x, p["probabilities.W"], p["probabilities.b"])
+    model = keras.Model(images, outputs)
+    for layer, values in weights:
+        layer.set_weights(values)
+    return model
+
+
 PORTS: Mapping[str, Callable[[Network, Wrong, str], keras.Model]] = {
     "digits": digits,
     "images": images,
     "text": text,
+    "branches": branches,
 }
 STYLES = {
     "digits": ("apart", "inside"),
     "images": ("apart", "inside", "permuted", "channels first"),
     "text": ("apart", "inside"),
+    "branches": ("apart", "reversed"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -154,7 +155,71 @@ def test_a_normalization_in_the_weights_before_it_is_right_in_inference_only():
     assert cause.before["inference"] < 1e-6 < cause.before["training"]
 
 
+# --- models that compute by themselves
+
+
+class Own(keras.Model):
+    """The net of examples/tf1/update_ops.py, as a class."""
+
+    def __init__(self, net: Any, momentum: float = 0.9, draws: bool = False) -> None:
+        super().__init__()
+        p = {f"{layer.name}.{param.name}": param.value for layer, param in net.owned_params()}
+        self.hidden = [layers.Dense(units, use_bias=False) for units in (48, 32)]
+        self.norms = [layers.BatchNormalization(momentum=momentum, epsilon=1e-4) for _ in "12"]
+        self.drop = layers.Dropout(0.5) if draws else None
+        self.last = layers.Dense(10, activation="softmax")
+        self(np.zeros((1, 64), np.float32))
+        for number, (dense, norm) in enumerate(zip(self.hidden, self.norms, strict=True), 1):
+            dense.set_weights([p[f"hidden{number}.W"]])
+            names = ("gamma", "beta", "mean", "inv_std")
+            *same, inv_std = (p[f"hidden{number}_bn.{name}"] for name in names)
+            norm.set_weights([*same, inv_std**-2.0 - 1e-4])
+        self.last.set_weights([p["output.W"], p["output.b"]])
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        for dense, norm in zip(self.hidden, self.norms, strict=True):
+            x = keras.ops.relu(norm(dense(x), training=training))
+        if self.drop is not None:
+            x = self.drop(x, training=training)
+        return self.last(x)
+
+
+@pytest.fixture(scope="module")
+def plain_net() -> Any:
+    nets = Path(__file__).parents[3] / "examples" / "tf1" / "lasagne_nets.py"
+    return lasport.load(f"{nets}:update_ops")
+
+
+def test_a_model_with_a_call_of_its_own_is_diagnosed_as_a_whole(plain_net):
+    assert lasport.diagnose(plain_net, Own(plain_net))
+    (cause,) = lasport.diagnose(plain_net, Own(plain_net, momentum=0.1)).causes
+    assert cause.sentence.startswith("layers hidden1_bn, hidden2_bn: matches to ")
+    assert " if momentum 0.1 becomes 0.9 (it is 1 - alpha) (differs by " in cause.sentence
+    scaled = Own(plain_net)
+    scaled.norms[0].gamma.assign(np.full(48, 2.0))
+    (cause,) = lasport.diagnose(plain_net, scaled).causes
+    assert cause.sentence.startswith("layer hidden1_bn: matches to ")
+    assert "gamma becomes Lasagne's gamma" in cause.sentence
+
+
+def test_what_of_a_model_with_a_call_of_its_own_cannot_be_compared_is_said(plain_net):
+    diagnosis = lasport.diagnose(plain_net, Own(plain_net, draws=True))
+    assert diagnosis
+    assert "the model draws random numbers in training" in diagnosis.not_compared[0]
+    with pytest.raises(UsageError, match="shows no layers that could be aligned"):
+        lasport.diagnose(plain_net, Own(plain_net), align={"hidden1": "hidden1"})
+    with pytest.raises(ComparisonError, match="computes with none of the net's inputs"):
+        lasport.diagnose(load_net("digits"), Own(plain_net))
+
+
 # --- alignment
+
+
+def test_branches_may_be_walked_in_another_order():
+    diagnosis = lasport.diagnose(load_net("branches"), build("branches", {}, "reversed"))
+    pairs = {pair.layer: pair.part for pair in diagnosis.alignment}
+    assert diagnosis
+    assert (pairs["left"], pairs["right"]) == ("l", "r")
 
 
 def test_the_alignment_is_told():
