@@ -952,7 +952,7 @@ def _diagnose_opaque(
     progress: Callable[[str], None],
 ) -> Diagnosis:
     """Diagnose a port of which only the ends and the variables show."""
-    from lasport.compare.diagnosis.diagnose import diagnose_opaque
+    from lasport.compare.diagnosis.diagnose_opaque import diagnose_opaque
 
     return diagnose_opaque(
         net,

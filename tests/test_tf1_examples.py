@@ -173,6 +173,7 @@ def without_numbers(text: str) -> str:
     return re.sub(r"(?<![\w/])[0-9.]+(e-?[0-9]+)?", "#", text)
 
 
+@pytest.mark.full
 def test_a_decay_of_1e_minus_5_is_named(digits):
     with tf.Graph().as_default(), v1.Session() as session:
         program = import_module("update_ops").build(alpha=1 - 1e-5)

@@ -82,12 +82,14 @@ def test_a_right_program_is_equal_and_left_as_it_is(net, session):
     assert any(name.endswith("/Adam") for name in before)
 
 
+@pytest.mark.full
 def test_images_may_be_in_tensorflows_order(session):
     net = lasport.load(f"{NETS}:towers")
     made = build(net, session, (8, 8, 1), data_format="channels_last")
     assert lasport.verify(net, as_port(session, made), passes=(1,))
 
 
+@pytest.mark.full
 def test_one_wrong_layer_of_several_is_named_alone(net, session):
     made = build(net, session)
     session.run(made.graph.variables["hidden2_bn/beta"].assign(np.full(32, 0.5)))
@@ -95,6 +97,7 @@ def test_one_wrong_layer_of_several_is_named_alone(net, session):
     assert cause.sentence.startswith("layer hidden2_bn: matches to 0 if beta becomes Lasagne's")
 
 
+@pytest.mark.full
 def test_without_a_step_there_is_inference_only(net, session):
     made = build(net, session)
     feeds = {made.training: False}
@@ -128,6 +131,7 @@ def test_what_cannot_be_compared_is_refused(net, session):
         lasport.diagnose(net, program)
 
 
+@pytest.mark.full
 def test_random_numbers_of_a_programs_own_are_not_compared(session):
     net = load_net("digits")
     made = build(net, session, (17,), takes=tf.float32)

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lasport.compare.diagnosis.alignment import UNKNOWN, align, role_of_step
+from lasport.compare.diagnosis.alignment import align
 from lasport.compare.diagnosis.apart import INCOMPARABLE, Apart, apart
 from lasport.compare.diagnosis.arrangement import Arrangement, arrange, is_channels_last, plain
 from lasport.compare.diagnosis.cutting import Unit, cut
 from lasport.compare.diagnosis.edits import Edit, apply
 from lasport.compare.diagnosis.feeding import draw, input_arrangement
+from lasport.compare.diagnosis.roles import UNKNOWN, role_of_step
 from lasport.compare.diagnosis.steps import Pass, Step, in_precision, run_steps, steps_of
 from lasport.compare.diagnosis.ways import Way, updated, ways_of
 from lasport.errors import ComparisonError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lasport.compare.diagnosis.alignment import MOVES, Alignment, role_of_part
+from lasport.compare.diagnosis.alignment import Alignment
+from lasport.compare.diagnosis.roles import MOVES, role_of_part
 from lasport.compare.diagnosis.steps import Step
 from lasport.spec import Network
 from lasport.targets.parts import Part, TakenApart, between

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lasport.compare.diagnosis.apart import Apart, agrees, largest
 from lasport.compare.diagnosis.bench import Bench, Results
 from lasport.compare.diagnosis.cutting import Unit
-from lasport.compare.diagnosis.diagnose_weights import precision_of, weight_findings
-from lasport.compare.diagnosis.edits import Edit, apply
+from lasport.compare.diagnosis.findings import Finding, explained, names_of
 from lasport.compare.diagnosis.of_merges import FACTORS, MERGE
 from lasport.compare.diagnosis.of_structure import FOLDED
 from lasport.compare.diagnosis.result import Cause, Diagnosis, Pair, Remedy
-from lasport.compare.diagnosis.search import Explanation, explain
+from lasport.compare.diagnosis.search import explain
 from lasport.passes import DataFormat
 from lasport.spec import Network
-from lasport.targets.parts import Opaque, Part, TakenApart, between
+from lasport.targets.parts import Part, TakenApart, between
 
-__all__ = ["diagnose_opaque", "diagnose_parts"]
+__all__ = ["diagnose_parts"]
 
 SHARED = "whether weights that layers of the net share are one in the model, or copies; verify does"
 SINGLE = "what single precision rounds away: the model cannot be run in double precision"
@@ -100,92 +99,11 @@ def diagnose_parts(
     )
 
 
-def diagnose_opaque(
-    network: Network,
-    port: Opaque,
-    *,
-    model: str,
-    data_format: DataFormat | None = None,
-    seed: int = 0,
-    progress: Callable[[str], None] = lambda stage: None,
-) -> Diagnosis:
-    """Say why a port differs of which only the ends and the variables show.
-
-    Its variables are looked at first; what these leave open is searched for in the
-    whole net, in the modes that the port has.
-
-    Parameters
-    ----------
-    network : Network
-        The original.
-    port : Opaque
-        Its port, one part.
-    model : str
-        What to call it.
-    data_format, seed, progress
-        See :func:`lasport.diagnose`.
-    """
-    progress("running net and model")
-    bench = Bench(network, port, precision_of(port.variables), data_format, None, seed)
-    weights = weight_findings(network, port.variables)
-    causes: list[Cause] = []
-    left = None
-    for unit in bench.units:
-        progress("looking for causes")
-        results = bench.run(unit)
-        before = bench.differences(unit, results, unit.steps)
-        if agrees(before):
-            continue
-        known = [edit for edit in weights.edits if edit.target in {s.name for s in unit.steps}]
-        left = bench.differences(unit, results, apply(known, unit.steps))
-        causes += [cause for cause in weights.causes if cause not in causes]
-        if not agrees(left):
-            found = explain(bench, unit, results, known=known)
-            finding = _explained(unit, left, found) if found else None
-            causes.append(
-                Cause((), (model,), left, problem=results.problem)
-                if finding is None or finding.cause is None
-                else finding.cause
-            )
-            left = None
-    unseen = f"training mode, and what only shows there: {port.unseen}"
-    notes = () if port.trains else (unseen,)
-    together = None if left is None else largest(left)
-    pairs = weights.pairs
-    return Diagnosis(
-        model, tuple(causes), pairs, (*network.notes, *notes), len(bench.units), together
-    )
-
-
-@dataclass(frozen=True)
-class _Finding:
-    """What was found of a piece that differs by itself.
-
-    Attributes
-    ----------
-    cause : Cause or None
-        None if it is right together with a neighbour.
-    edits : tuple of Edit
-        What makes the net as wrong.
-    modelled : bool
-        Whether these do all of it.
-    """
-
-    cause: Cause | None
-    edits: tuple[Edit, ...] = ()
-    modelled: bool = False
-
-    @property
-    def problem(self) -> str | None:
-        """Why a piece could not be compared."""
-        return None if self.cause is None else self.cause.problem
-
-
 def _findings(
     bench: Bench, numbers: Iterable[int], progress: Callable[[str], None]
-) -> dict[int, _Finding]:
+) -> dict[int, Finding]:
     """Return what is found of those units, by their numbers, that differ by themselves."""
-    found: dict[int, _Finding] = {}
+    found: dict[int, Finding] = {}
     settled: set[int] = set()
     for number in numbers:
         progress(f"piece {number + 1} of {len(bench.units)}")
@@ -200,26 +118,14 @@ def _findings(
     return found
 
 
-def _judge(bench: Bench, unit: Unit, results: Results, before: dict[str, Apart]) -> _Finding:
-    layers, parts = _names(unit)
+def _judge(bench: Bench, unit: Unit, results: Results, before: dict[str, Apart]) -> Finding:
+    layers, parts = names_of(unit)
     if results.problem is not None:
-        return _Finding(Cause(layers, parts, before, problem=results.problem))
+        return Finding(Cause(layers, parts, before, problem=results.problem))
     if not unit.steps:
-        return _Finding(Cause(layers, parts, before, ((_removal(unit.parts[-1]),),), 0.0))
+        return Finding(Cause(layers, parts, before, ((_removal(unit.parts[-1]),),), 0.0))
     found = explain(bench, unit, results)
-    return _explained(unit, before, found) if found else _Finding(Cause(layers, parts, before))
-
-
-def _explained(unit: Unit, before: dict[str, Apart], found: list[Explanation]) -> _Finding:
-    layers, parts = _names(unit)
-    by_step = {step.name: step.layer for step in unit.steps}
-    alternatives = dict.fromkeys(
-        tuple(Remedy(by_step[edit.target], edit.hypothesis, edit.fix) for edit in each.edits)
-        for each in found
-    )
-    after = max(each.after for each in found)
-    cause = Cause(layers, parts, before, tuple(alternatives), after)
-    return _Finding(cause, found[0].edits, modelled=True)
+    return explained(unit, before, found) if found else Finding(Cause(layers, parts, before))
 
 
 def _removal(part: Part) -> Remedy:
@@ -235,14 +141,14 @@ def _removal(part: Part) -> Remedy:
 
 def _with_neighbours(
     bench: Bench, number: int, settled: set[int]
-) -> tuple[_Finding | None, set[int]]:
+) -> tuple[Finding | None, set[int]]:
     """Judge a unit together with a neighbour where one side has what the other lacks.
 
     A normalization may be part of the weights before it, say: neither is wrong then.
 
     Returns
     -------
-    finding : _Finding or None
+    finding : Finding or None
         None if being together changes nothing.
     settled : set of int
         The units that it is about.
@@ -256,7 +162,7 @@ def _with_neighbours(
         results = bench.run(unit)
         before = bench.differences(unit, results, unit.steps)
         if agrees(before):
-            return _Finding(None, modelled=True), {first, second}
+            return Finding(None, modelled=True), {first, second}
         if other.steps:
             found = [
                 each
@@ -264,7 +170,7 @@ def _with_neighbours(
                 if each.edits[0].hypothesis in (FOLDED, FACTORS, MERGE)
             ]
             if found:
-                return _explained(unit, before, found), {first, second}
+                return explained(unit, before, found), {first, second}
     return None, set()
 
 
@@ -289,13 +195,6 @@ def _merged(bench: Bench, one: Unit, other: Unit) -> Unit:
         parts=tuple(between(bench.port.parts, tuple(feeds.values()), [other.tensor])),
         exchanged=(*one.exchanged, *other.exchanged),
         missing=one.missing | other.missing,
-    )
-
-
-def _names(unit: Unit) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    return (
-        tuple(dict.fromkeys(step.layer for step in unit.steps)),
-        tuple(dict.fromkeys(part.label for part in unit.parts)),
     )
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lasport.compare.diagnosis.alignment import role_of_step
 from lasport.compare.diagnosis.apart import INCOMPARABLE, Apart, agrees, largest
 from lasport.compare.diagnosis.arrangement import Arrangement, as_image
 from lasport.compare.diagnosis.edits import FEW, Case, Edit, apply
 from lasport.compare.diagnosis.hypotheses import edits_of
 from lasport.compare.diagnosis.result import Cause, Diagnosis, Pair, Remedy
+from lasport.compare.diagnosis.roles import role_of_step
 from lasport.compare.diagnosis.search import Explanation, simplest
 from lasport.compare.diagnosis.steps import Step, steps_of
 from lasport.compare.diagnosis.stored import (

@@ -112,7 +112,7 @@ class Hypothesis:
     name : str
         What it is called in reports.
     roles : tuple of str
-        The steps to which it applies; see :mod:`lasport.compare.diagnosis.alignment`.
+        The steps to which it applies; see :mod:`lasport.compare.diagnosis.roles`.
     edits : callable
         ``(case) -> edits`` to try.
     """

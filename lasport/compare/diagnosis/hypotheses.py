@@ -15,8 +15,8 @@ from lasport.compare.diagnosis import (
     of_sequences,
     of_windows,
 )
-from lasport.compare.diagnosis.alignment import role_of_step
 from lasport.compare.diagnosis.edits import Case, Edit, Hypothesis
+from lasport.compare.diagnosis.roles import role_of_step
 
 __all__ = ["HYPOTHESES", "edits_of"]
 

@@ -29,10 +29,12 @@ def function(case: Case) -> Iterator[Edit]:
             yield case.edit(fix, lambda s, f=theirs: changed(s, merge_function=f))  # type: ignore[misc]
     count = len(case.step.incoming)
     mean = (1 / count,) * count
-    if a.merge_function == "add" and not a.coeffs:
+    if any(factor != 1 for factor in a.coeffs):
+        return
+    if a.merge_function == "add":
         fix = f"its inputs are added, and not divided by {count}"
         yield case.edit(fix, lambda s: changed(s, coeffs=mean))
-    elif not a.coeffs:
+    else:
         fix = f"its inputs are merged by {a.merge_function}, not averaged"
         yield case.edit(fix, lambda s: changed(s, merge_function="add", coeffs=mean))
 

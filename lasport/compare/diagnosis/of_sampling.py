@@ -55,6 +55,17 @@ def pixels(case: Case) -> Iterator[Edit]:
     yield case.edit(fix, _with(_nearest_pixel))
 
 
+def downsampling(case: Case) -> Iterator[Edit]:
+    """Results of other sizes."""
+    a = case.step.attributes
+    assert isinstance(a, TransformerAttributes)
+    ours = a.downsample_factor
+    for theirs in dict.fromkeys(((1.0, 1.0), ours[::-1], (1 / ours[0], 1 / ours[1]))):
+        if theirs != ours:
+            fix = f"downsample_factor {theirs} becomes {ours}"
+            yield case.edit(fix, lambda s, f=theirs: changed(s, downsample_factor=f))  # type: ignore[misc]
+
+
 def _with(compute: Compute) -> Callable[[Step], Step]:
     def change(step: Step) -> Step:
         def run(a: object, params: Mapping[str, Array], inputs: Sequence[Array], r: Run) -> Array:
@@ -113,4 +124,5 @@ HYPOTHESES = (
     Hypothesis("transformation", ("transformer",), theta),
     Hypothesis("border mode", ("transformer",), border),
     Hypothesis("pixels", ("transformer",), pixels),
+    Hypothesis("downsampling", ("transformer",), downsampling),
 )

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from lasport.compare.diagnosis.alignment import MOVES
 from lasport.compare.diagnosis.edits import Case, Edit, Hypothesis
+from lasport.compare.diagnosis.roles import MOVES
 from lasport.compare.diagnosis.steps import Step, changed
 from lasport.layers.conv import ConvAttributes
 from lasport.layers.dilated_conv import DilatedConvAttributes

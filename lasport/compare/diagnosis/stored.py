@@ -9,8 +9,8 @@ from itertools import groupby
 
 import numpy as np
 
-from lasport.compare.diagnosis.alignment import role_of_step
 from lasport.compare.diagnosis.of_filters import filters_of, forms_of_filters, forms_of_rows
+from lasport.compare.diagnosis.roles import role_of_step
 from lasport.compare.diagnosis.steps import Step, variance_of
 from lasport.layers.filters import FilterAttributes
 from lasport.layers.lstm import GATES
@@ -47,7 +47,7 @@ class Group:
     label : str
         What the file calls it.
     roles : tuple of str
-        What it may be the weights of; see :mod:`lasport.compare.diagnosis.alignment`.
+        What it may be the weights of; see :mod:`lasport.compare.diagnosis.roles`.
     weights : dict of str to ndarray
         By Keras' names.
     """

@@ -323,7 +323,7 @@ def _doubles() -> list[tuple[Mistake, Mistake]]:
     """Return pairs of mistakes in one port, of all kinds, drawn once for all."""
     rng = np.random.RandomState(0)
     found: list[tuple[Mistake, Mistake]] = []
-    for net, count in (("digits", 24), ("images", 16), ("text", 8), ("branches", 12)):
+    for net, count in (("digits", 24), ("images", 16), ("text", 8), ("branches", 8)):
         plain = [each for each in SINGLE if each.net == net and each.style == "apart"]
         pairs = [
             (one, other)

@@ -44,6 +44,7 @@ def named(diagnosis: Diagnosis) -> set[tuple[str, str]]:
 # --- nobody is blamed for nothing
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize(("name", "style"), RIGHT)
 def test_a_right_port_is_equal_in_every_style(name, style):
     diagnosis = lasport.diagnose(load_net(name), build(name, {}, style))
@@ -74,7 +75,7 @@ def identify(mistake: Mistake | tuple[Mistake, Mistake]) -> str:
     return f"{both[0].net}: {', and '.join(each.says for each in both)} ({both[0].style})"
 
 
-@pytest.mark.thinned(8)
+@pytest.mark.thinned(10)
 @pytest.mark.parametrize("mistake", SINGLE, ids=identify)
 def test_a_mistake_is_named(mistake):
     port = build(mistake.net, mistake.changes, mistake.style)
@@ -89,7 +90,7 @@ def test_a_mistake_is_named(mistake):
         assert diagnosis.together <= STRUCTURE_BOUND
 
 
-@pytest.mark.thinned(12)
+@pytest.mark.thinned(15)
 @pytest.mark.parametrize("mistakes", DOUBLE, ids=identify)
 def test_two_mistakes_are_both_named(mistakes):
     one, other = mistakes
@@ -202,6 +203,7 @@ def test_a_model_with_a_call_of_its_own_is_diagnosed_as_a_whole(plain_net):
     assert "gamma becomes Lasagne's gamma" in cause.sentence
 
 
+@pytest.mark.full
 def test_what_of_a_model_with_a_call_of_its_own_cannot_be_compared_is_said(plain_net):
     diagnosis = lasport.diagnose(plain_net, Own(plain_net, draws=True))
     assert diagnosis
@@ -215,6 +217,7 @@ def test_what_of_a_model_with_a_call_of_its_own_cannot_be_compared_is_said(plain
 # --- alignment
 
 
+@pytest.mark.full
 def test_branches_may_be_walked_in_another_order():
     diagnosis = lasport.diagnose(load_net("branches"), build("branches", {}, "reversed"))
     pairs = {pair.layer: pair.part for pair in diagnosis.alignment}

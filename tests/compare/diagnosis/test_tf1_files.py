@@ -50,6 +50,7 @@ def build(net: Network, session: Any, profile: str = "stock", training: bool = F
     return x, graph
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     ("profile", "spread", "start"),
     (
@@ -104,6 +105,7 @@ def test_names_of_ones_own_are_understood(net, session, tmp_path):
     )
 
 
+@pytest.mark.full
 def test_a_checkpoint_of_version_2_is_read(net, tmp_path):
     model = lasport.to_keras(net)
     path = tf.train.Checkpoint(model=model).save(str(tmp_path / "keras"))
@@ -123,7 +125,8 @@ def test_other_files_are_refused(net, session, tmp_path, capsys):
     assert "broken: TensorFlow cannot load it" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("training", (False, True))
+@pytest.mark.thinned(2)
+@pytest.mark.parametrize("training", (True, False))
 def test_a_saved_model_shows_that_is_training_stays_true(training, net, tmp_path):
     with tf.Graph().as_default(), v1.Session() as session:
         x, graph = build(net, session, training=training)
