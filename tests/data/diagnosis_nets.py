@@ -62,7 +62,7 @@ def branches():
     net = DilatedConv2DLayer(net, 6, 3, dilation=(2, 2), nonlinearity=None, name="dilated")
     net = ParametricRectifierLayer(net, name="prelu")
     left = Conv2DLayer(net, 6, 3, pad="same", nonlinearity=rectify, name="left")
-    right = Conv2DLayer(net, 6, 1, nonlinearity=tanh, name="right")
+    right = Conv2DLayer(net, 6, 3, pad="same", nonlinearity=tanh, name="right")
     total = ElemwiseSumLayer([left, right], coeffs=[1, 0.5], name="sum")
     gate = Conv2DLayer(total, 6, 1, nonlinearity=sigmoid, name="gate")
     product = ElemwiseMergeLayer([total, gate], T.mul, name="product")

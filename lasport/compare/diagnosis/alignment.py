@@ -37,6 +37,8 @@ INSIDE = 1.0
 FORCED = 1e3
 # So many entries of tables are computed at most to find the order of branches.
 TRIES = 3_000_000
+# Sums that differ by less are those of the same numbers in single precision.
+SAME = 1e-5
 # How many steps and parts a move of the alignment takes.
 BACK = {"pair": (1, 1), "both": (2, 1), "missing": (1, 0), "extra": (0, 1), "exchanged": (2, 2)}
 
@@ -101,9 +103,10 @@ def align(
     forced = _forced(steps, parts, given)
     left = [s for s in steps if role_of_step(s) not in ("input", MOVES)]
     right = [p for p in parts if role_of_part(p) not in ("input", MOVES)]
-    numbers = {part.name: [_size(weight) for weight in part.weights.values()] for part in right}
+    alike = _of_the_same_numbers(left, right)
     score = {
-        (step.name, part.name): _score(step, part, values, tensors, forced, numbers[part.name])
+        (step.name, part.name): _score(step, part, values, tensors, forced)
+        + ((step.name, part.name) in alike)
         for step in left
         for part in right
     }
@@ -113,20 +116,51 @@ def align(
         table = np.array([[score[s.name, p.name] for p in chosen] for s in left])
         return _trace(left, chosen, table.reshape(len(left), len(chosen)))
 
-    return _in_the_best_order(parts, len(left), best)
+    def certain(found: Alignment) -> bool:
+        gaps = found.missing or found.extra or found.exchanged
+        held = {step.name for step in left if step.params}
+        return not gaps and all(
+            (name, part.name) in alike for name, part in found.pairs.items() if name in held
+        )
+
+    tries = TRIES // max(len(left) * len(right), 1)
+    return _in_the_best_order(parts, tries, best, certain)
+
+
+def _of_the_same_numbers(left: Sequence[Step], right: Sequence[Part]) -> set[tuple[str, str]]:
+    """Return the pairs in which a weight has the numbers of the step's largest parameter.
+
+    In any order, and with any signs: the sum of their magnitudes is the same.
+    """
+    theirs = {part.name: [_sum(weight) for weight in part.weights.values()] for part in right}
+    found: set[tuple[str, str]] = set()
+    for step in left:
+        if step.params:
+            ours = _sum(max(step.params.values(), key=lambda param: param.size))
+            found |= {
+                (step.name, name)
+                for name, sums in theirs.items()
+                if any(abs(each - ours) <= SAME * ours for each in sums)
+            }
+    return found
+
+
+def _sum(weight: Array) -> float:
+    return float(np.abs(weight).sum(dtype=np.float64))
 
 
 def _in_the_best_order(
     parts: Sequence[Part],
-    count: int,
+    tries: int,
     best: Callable[[Sequence[Part]], tuple[float, Alignment]],
+    certain: Callable[[Alignment], bool],
 ) -> Alignment:
     """Return the best alignment over the orders in which the branches of a port can be walked."""
     most, found = best(parts)
     turned: set[str] = set()
     merges = [part.output for part in parts if len(set(part.inputs)) > 1]
-    for merge in merges[: TRIES // max(count * len(parts), 1)]:
-        if not (found.missing or found.extra or found.exchanged):
+    for merge in merges[:tries]:
+        if certain(found):
             break
         reached, other = best(_walk(parts, {*turned, merge}))
         if reached > most:
@@ -152,11 +186,6 @@ def _walk(parts: Sequence[Part], turned: Collection[str]) -> list[Part]:
             waiting.append((key, True))
             waiting += [(x, False) for x in (inputs if key in turned else reversed(inputs))]
     return list(ordered.values())
-
-
-def _size(weight: Array) -> float:
-    """Return a number that arrays have in common which hold the same numbers in any order."""
-    return float(np.abs(weight).sum(dtype=np.float64))
 
 
 def _trace(left: Sequence[Step], right: Sequence[Part], score: Array) -> tuple[float, Alignment]:
@@ -218,7 +247,6 @@ def _score(
     values: Mapping[str, Array],
     tensors: Mapping[str, Array],
     forced: Mapping[str, str],
-    numbers: Sequence[float],
 ) -> float:
     if step.name in forced or part.name in forced.values():
         return FORCED if forced.get(step.name) == part.name else NEVER
@@ -234,9 +262,8 @@ def _score(
     score += 1 if values[step.name].size == tensors[part.output].size else -1
     if step.params:
         sizes = {weight.size for weight in part.weights.values()}
-        largest = max(step.params.values(), key=lambda param: param.size)
-        score += 2 if largest.size in sizes else -1
-        score += bool(np.isclose(_size(largest), numbers, rtol=1e-5, atol=0).any())
+        largest = max(param.size for param in step.params.values())
+        score += 2 if largest in sizes else -1
     elif theirs == UNKNOWN and part.weights:
         score -= 2
     mine, its = step.layer.casefold(), part.label.casefold()

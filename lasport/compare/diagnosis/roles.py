@@ -78,4 +78,6 @@ def role_of_part(part: Part) -> str:
     """Return what kind of arithmetic a part's class seems to be."""
     if part.config.get("activation") == "linear" and part.kind == "Activation":
         return MOVES  # it only passes on
-    return next((r for p, r in OF_PARTS.items() if re.fullmatch(p, part.kind)), UNKNOWN)
+    role = next((r for p, r in OF_PARTS.items() if re.fullmatch(p, part.kind)), UNKNOWN)
+    # What keras.ops does with a number is no merge.
+    return UNKNOWN if role == "sum" and len(part.inputs) < 2 else role

@@ -316,16 +316,29 @@ def branches(net: Network, wrong: Wrong, style: str) -> keras.Model:
     rectifier = wrong.get("prelu", layers.PReLU(shared_axes=[1, 2], name="slopes"))
     alpha = wrong.get("alpha", lambda alpha: alpha)(p["prelu.alpha"]).reshape(1, 1, 6)
     x = add(rectifier, x, *([alpha] if isinstance(rectifier, layers.PReLU) else []))
-    convolve = {"padding": "same", "activation": "relu", "name": "l"}
-    left = add(layers.Conv2D(6, 3, **convolve), x, _kernel(p["left.W"]), p["left.b"])
-    narrow = layers.Conv2D(6, 1, activation="tanh", name="r")
-    right = add(narrow, x, _kernel(p["right.W"]), p["right.b"])
+    left = add(
+        layers.Conv2D(6, 3, activation="relu", padding="same", name="l"),
+        x,
+        _kernel(p["left.W"]),
+        p["left.b"],
+    )
+    right = add(
+        layers.Conv2D(6, 3, activation="tanh", padding="same", name="r"),
+        x,
+        _kernel(p["right.W"]),
+        p["right.b"],
+    )
+    last_first = style == "reversed"
     factors = wrong.get("factors", (1, 0.5))
     scaled = [
-        branch if factor == 1 else layers.Rescaling(factor)(branch)
+        branch
+        if factor == 1
+        else branch * factor
+        if last_first
+        else layers.Rescaling(factor)(branch)
         for factor, branch in zip(factors, (left, right), strict=True)
     ]
-    total = wrong.get("sum", layers.Add)()(scaled[:: -1 if style == "reversed" else 1])
+    total = wrong.get("sum", layers.Add)()(scaled[:: -1 if last_first else 1])
     opened = layers.Conv2D(6, 1, activation="sigmoid", name="g")
     gate = add(opened, total, _kernel(p["gate.W"]), p["gate.b"])
     product = wrong.get("product", layers.Multiply)()([total, gate])
