@@ -185,6 +185,33 @@ def test_a_decay_of_1e_minus_5_is_named(digits):
     assert " if momentum 1e-05 becomes 0.9 (differs by " in cause.sentence
 
 
+SAID_OF_CHECKPOINTS = {
+    "update": "as in a new layer (never copied, or their updates never run)",
+    "alpha": "their numbers are others, as by another decay or of other batches",
+}
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("option", "value"), (("update", False), ("alpha", 0.9)))
+def test_a_checkpoint_shows_what_training_made_of_the_averages(option, value, digits, tmp_path):
+    """What the weights become does not depend on averages: only these differ."""
+    build = import_module("update_ops").build
+    for name, options in (("right", {}), ("wrong", {option: value})):
+        with tf.Graph().as_default(), v1.Session() as session:
+            program = build(**options)
+            digits.initialize(program, session)
+            list(digits.train(program, session))
+            np.savez(tmp_path / f"{name}.npz", *program.values(session))
+            path = v1.train.Saver().save(session, str(tmp_path / name), 60)
+        if name == "right":
+            script = f"{EXAMPLES / 'lasagne_nets.py'}:update_ops"
+            net = lasport.load(script, params=tmp_path / "right.npz")
+            assert lasport.diagnose(net, path)
+    causes = lasport.diagnose(net, path).causes
+    assert [cause.layers for cause in causes] == [("hidden1_bn",), ("hidden2_bn",)]
+    assert SAID_OF_CHECKPOINTS[option] in causes[0].sentence
+
+
 def cells(row: str) -> list[str]:
     """Return what the groups of a row of the README's tables match."""
     (found,) = re.findall("^" + row.replace("|", r"\|") + "$", README, re.MULTILINE)

@@ -177,15 +177,34 @@ def not_copied(case: Case) -> Iterator[Edit]:
             yield case.edit(
                 f"{theirs} becomes Lasagne's {name}; {_unlike(stored, ours)}", change, 3
             )
-    stored, ours = case.weight("moving_variance"), _variance(case.step)
-    if stored is not None and stored.shape == ours.shape:
-        fix = "moving_variance becomes 1 / inv_std**2 - epsilon; its numbers are others"
-        held = stored
+    yield from _other_averages(case)
 
-        def other(step: Step) -> Step:
-            return _with_variance(step, held, _attributes(step).epsilon)
 
-        yield case.edit(fix, other, 3)
+def _other_averages(case: Case) -> Iterator[Edit]:
+    """Averages with numbers of their own, one of them or both."""
+    epsilon = _attributes(case.step).epsilon
+    mean, ours = case.weight("moving_mean"), case.step.params["mean"]
+    for spread, right, variance_from in (
+        ("moving_variance", "1 / inv_std**2 - epsilon", lambda held: held),
+        ("moving_inv_std", "inv_std", lambda held: inv_std_to_variance(held, epsilon)),
+    ):
+        stored = case.weight(spread)
+        if stored is None or stored.shape != ours.shape:
+            continue
+
+        variance = variance_from(stored)
+
+        def other(step: Step, variance: Array = variance) -> Step:
+            return _with_variance(step, variance, epsilon)
+
+        yield case.edit(f"{spread} becomes {right}; its numbers are others", other, 3)
+        if mean is not None and mean.shape == ours.shape and not np.array_equal(mean, ours):
+            fix = f"moving_mean and {spread} become Lasagne's mean and {right}: their numbers are "
+            yield case.edit(
+                f"{fix}others, as by another decay or of other batches",
+                lambda step, other=other, mean=mean: changed(other(step), {"mean": mean}),  # type: ignore[misc]
+                3,
+            )
 
 
 def _unlike(stored: Array, ours: Array) -> str:
