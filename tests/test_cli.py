@@ -249,8 +249,9 @@ def test_stock_profile_says_how_its_running_averages_part(net, models, tmp_path)
 
 def test_changed_weight_is_found_and_named(net, changed, tmp_path, capsys):
     report = report_of([str(net), str(changed)], tmp_path / "report.json", code=1)
-    printed = capsys.readouterr().out
+    printed, hint = capsys.readouterr()
     assert "DIFFERENT" in printed
+    assert "lasport diagnose, with the same net and model" in hint
     assert report["ok"] is False
     assert report["first_divergence"] == "inference/layers/conv2"
     assert f"first divergence: {report['first_divergence']}" in printed

@@ -188,6 +188,9 @@ def verify_model(arguments: argparse.Namespace) -> int:
     if arguments.html is not None:
         report.to_html(arguments.html)
     show_report(report, sys.stdout)
+    if report.failures and arguments.model is not None:
+        hint = "hint: lasport diagnose, with the same net and model, looks for the mistake behind it"
+        show(hint, sys.stderr)
     return EQUAL if report else DIFFERENT
 
 
