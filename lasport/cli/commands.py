@@ -189,7 +189,7 @@ def verify_model(arguments: argparse.Namespace) -> int:
         report.to_html(arguments.html)
     show_report(report, sys.stdout)
     if report.failures and arguments.model is not None:
-        hint = "hint: lasport diagnose, with the same net and model, looks for the mistake behind it"
+        hint = "hint: lasport diagnose, with the same net and model, looks for the mistake"
         show(hint, sys.stderr)
     return EQUAL if report else DIFFERENT
 
