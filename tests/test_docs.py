@@ -79,6 +79,8 @@ def test_every_block_is_of_a_known_kind(page):
         with_note = f"{block.kind} {block.note}".strip()
         known = with_note in KINDS or is_file(block) or block.kind in DIRECTIVES
         assert known, f"{page}, line {block.line}: a block of kind {with_note!r}; known: {KINDS}"
+        if block.kind in ("py", "python"):
+            block.compiled(page)
 
 
 @pytest.fixture
@@ -192,6 +194,16 @@ def test_commands_for_other_places_have_arguments_that_lasport_knows(page):
 def test_kinds_of_blocks_are_in_use():
     found = {f"{block.kind} {block.note}".strip() for each in BLOCKS.values() for block in each}
     assert KINDS.keys() - found == set()
+
+
+def test_words_of_messages_are_in_the_source():
+    """The page of errors names more messages than it shows."""
+    text = " ".join((DOCS / "errors.md").read_text("utf-8").split())
+    listed = re.search(r"Other words for a damaged file.*?: (.*?)\. What is refused", text)
+    assert listed is not None
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "lasport").rglob("*.py"))
+    for words in re.findall("`([^`]+)`", listed[1]):
+        assert words in source, words
 
 
 # --- names
