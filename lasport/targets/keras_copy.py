@@ -20,8 +20,8 @@ from lasport.layers.normalization import BatchNormAttributes
 from lasport.spec import Network
 from lasport.targets.given_noise import GivenNoise, stand_in
 from lasport.targets.keras_calls import Calls
-from lasport.targets.keras_model import value_of, variable_of
-from lasport.targets.keras_tape import Tape
+from lasport.targets.keras_model import variables_of
+from lasport.targets.keras_tape import Tape, read
 from lasport.weights import Stack, Weight, inv_std_to_variance
 
 __all__ = ["ModelCopy", "Original", "kept", "single", "weights_of"]
@@ -196,13 +196,14 @@ def kept(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 def _restore_parameters(original: keras.Model, calls: Calls, copy: keras.Model) -> None:
     """Let each entry of a weight that is a rounded parameter's be the parameter's."""
+    before, after = variables_of(original), variables_of(copy)
     for name, attribute, weight in weights_of(calls):
-        stored = value_of(original, name, attribute)
+        stored = np.asarray(read(before(name, attribute)))
         meant = weight.value
         if stored.shape == meant.shape:
             same = stored == meant.astype(stored.dtype)
             unrounded = np.where(same, meant.astype(np.float64), stored)
-            variable_of(copy, name, attribute).assign(unrounded)
+            after(name, attribute).assign(unrounded)
 
 
 def _restore_variances(port: Original, pairs: Pairs) -> None:

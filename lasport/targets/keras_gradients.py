@@ -10,8 +10,9 @@ import numpy as np
 import tensorflow as tf
 
 from lasport.spec import Array
-from lasport.targets.keras_copy import single, weights_of
-from lasport.targets.keras_model import variable_of
+from lasport.targets.keras_backward import Backward
+from lasport.targets.keras_copy import weights_of
+from lasport.targets.keras_model import variables_of
 from lasport.weights import Stack, Weight
 
 if TYPE_CHECKING:
@@ -61,28 +62,29 @@ def differentiate(
     floating = [n for n, x in enumerate(inputs) if x.dtype.kind == "f"]
     weights = _trained_weights(session)
     variables = [variable for _, variable in weights]
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([*variables, *(tensors[n] for n in floating)])
-        outputs = model(single(tensors), training=training)
-    found = tape.gradient(
-        outputs if isinstance(outputs, list) else [outputs],
-        [*variables, *(tensors[n] for n in floating)],
-        output_gradients=[
-            tf.convert_to_tensor(layout.from_lasagne(array), session.dtype)
-            for layout, array in zip(port.output_layouts, cotangents, strict=True)
+    backward = Backward(session.tape, variables, session.noise.values(), training)
+    keys = [id(x) for x in model.inputs]
+    to_variables, to_values = backward.run(
+        dict(zip(keys, tensors, strict=True)),
+        [
+            (id(y), tf.convert_to_tensor(layout.from_lasagne(array), session.dtype))
+            for y, layout, array in zip(model.outputs, port.output_layouts, cotangents, strict=True)
         ],
-        unconnected_gradients="zero",
     )
-    arrays = [np.asarray(tf.convert_to_tensor(gradient)) for gradient in found]
+    arrays = [
+        np.zeros(variable.shape, session.dtype) if gradient is None else np.asarray(gradient)
+        for variable, gradient in zip(variables, to_variables, strict=True)
+    ]
     to_inputs: list[Array | None] = [None] * len(inputs)
-    for n, array in zip(floating, arrays[len(weights) :], strict=True):
-        to_inputs[n] = port.input_layouts[n].to_lasagne(array)
+    for n in floating:
+        found = to_values.get(keys[n], tf.zeros_like(tensors[n]))
+        to_inputs[n] = port.input_layouts[n].to_lasagne(np.asarray(found))
     if port.calls is None:
         return Gradients(None, to_inputs)
     by_param = {
         # A rearrangement's adjoint is its inverse; InvStdToVariance is of no trained parameter.
         id(part.param.value): part.undo(piece)
-        for (weight, _), array in zip(weights, arrays[: len(weights)], strict=True)
+        for (weight, _), array in zip(weights, arrays, strict=True)
         for part, piece in weight.split(array)
     }
     values = port.network.param_values()
@@ -95,8 +97,9 @@ def _trained_weights(session: Session) -> list[tuple[Weight | Stack, tf.Variable
     if port.calls is None:
         return []
     trained = {id(variable) for variable in port.model.trainable_weights}
+    original, copied = variables_of(port.model), variables_of(session.model)
     return [
-        (weight, variable_of(session.model, name, attribute).value)
+        (weight, copied(name, attribute).value)
         for name, attribute, weight in weights_of(port.calls)
-        if id(variable_of(port.model, name, attribute)) in trained
+        if id(original(name, attribute)) in trained
     ]

@@ -98,7 +98,8 @@ def read_weights(model: keras.Model, calls: Calls) -> list[Array]:
     ComparisonError
         If a layer or a weight is missing, or has another shape.
     """
-    return restore(calls, lambda layer, name: value_of(model, layer, name))
+    found = variables_of(model)
+    return restore(calls, lambda layer, name: np.asarray(found(layer, name).numpy()))
 
 
 def restore(calls: Calls, value_of: Callable[[str, str], Array]) -> list[Array]:
@@ -124,23 +125,28 @@ def restore(calls: Calls, value_of: Callable[[str, str], Array]) -> list[Array]:
     return [restored[id(value)] for value in calls.plan.network.param_values()]
 
 
-def variable_of(model: keras.Model, layer: str, name: str) -> keras.Variable:
-    """Return one layer's variable; its name may lead into layers inside, see `Call`."""
-    net, _, inner = name.partition("/")
-    try:
-        if inner:
-            return variable_of(getattr(model.get_layer(layer), net), *inner.split("/", 1))
-        variable = attrgetter(name)(model.get_layer(layer))
-    except (ValueError, AttributeError):
-        raise ComparisonError(f"the model has no layer {layer!r} with a weight {name!r}") from None
-    if variable is None:
-        raise ComparisonError(f"layer {layer!r} has no weight {name!r}")
-    return variable
+def variables_of(model: keras.Model) -> Callable[[str, str], keras.Variable]:
+    """Return a function that finds a variable by a layer's name and its own.
 
+    The latter may lead into layers inside, see `Call`. What the function does not find it
+    refuses with a ComparisonError.
+    """
+    layers = {layer.name: layer for layer in model.layers}
 
-def value_of(model: keras.Model, layer: str, name: str) -> Array:
-    """Return the value of one layer's variable as a numpy array."""
-    return np.asarray(variable_of(model, layer, name).numpy())
+    def found(layer: str, name: str) -> keras.Variable:
+        net, _, inner = name.partition("/")
+        try:
+            if inner:
+                return variables_of(getattr(layers[layer], net))(*inner.split("/", 1))
+            variable = attrgetter(name)(layers[layer])
+        except (KeyError, AttributeError):
+            problem = f"the model has no layer {layer!r} with a weight {name!r}"
+            raise ComparisonError(problem) from None
+        if variable is None:
+            raise ComparisonError(f"layer {layer!r} has no weight {name!r}")
+        return variable
+
+    return found
 
 
 def _policy(name: str) -> keras.DTypePolicy:

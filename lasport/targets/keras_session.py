@@ -22,7 +22,7 @@ from lasport.spec import Array
 from lasport.targets.given_noise import drawn_inside, hand_out, noise_states
 from lasport.targets.keras_copy import ModelCopy, single, weights_of
 from lasport.targets.keras_gradients import Gradients, differentiate
-from lasport.targets.keras_model import value_of
+from lasport.targets.keras_model import variables_of
 from lasport.targets.keras_tape import read
 from lasport.targets.keras_walk import Walk
 from lasport.translate import translate
@@ -142,17 +142,21 @@ class Session:
 
         The whole net's activations are in memory.
         """
-        # Leaves what was drawn in the stand-ins, and refuses what cannot be given any.
-        self.run(inputs, training=training, masks=masks, arrangement=arrangement)
-        return differentiate(self, inputs, cotangents, training)
+        walk = Walk(self, inputs, training, layers=())
+        if training:
+            walk.mismatch = self._hand_out(masks, arrangement)
+        found = differentiate(self, inputs, cotangents, training)
+        walk.refuse()
+        return found
 
     def params(self) -> list[Array] | None:
         """Return the present weights as Lasagne's parameters, unrounded; None if unknown."""
         if self.port.calls is None:
             return None
         found: dict[int, Array] = {}
+        variable = variables_of(self.model)
         for name, attribute, weight in weights_of(self.port.calls):
-            for part, piece in weight.split(value_of(self.model, name, attribute)):
+            for part, piece in weight.split(np.asarray(read(variable(name, attribute)))):
                 # A wrong port may hold a negative variance: NaN, which the comparison reports.
                 with np.errstate(invalid="ignore", divide="ignore"):
                     found[id(part.param.value)] = part.undo(piece)
@@ -170,9 +174,10 @@ class Session:
             for step in self.port.calls.plan.steps
             if isinstance(step.operation, BatchNorm)
         }
+        variable = variables_of(self.model)
         for name, attribute, weight in weights_of(self.port.calls):
             if attribute.endswith("moving_variance") and isinstance(weight, Weight):
-                array = value_of(self.model, name, attribute)
+                array = np.asarray(read(variable(name, attribute)))
                 for conversion in reversed(weight.conversions):
                     if not isinstance(conversion, InvStdToVariance):
                         array = conversion.undo(array)

@@ -160,10 +160,10 @@ class Playback:
 
 
 @contextmanager
-def kept_state(layers: Iterable[keras.layers.Layer]) -> Iterator[None]:
-    """Put back what calls within the block do to the variables of layers."""
-    variables = {id(v): v for layer in layers for v in layer.variables}
-    state = [(v, read(v)) for v in variables.values()]
+def kept_state(variables: Iterable[keras.Variable]) -> Iterator[None]:
+    """Put back what calls within the block do to variables."""
+    distinct = {id(v): v for v in variables}
+    state = [(v, read(v)) for v in distinct.values()]
     try:
         yield
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import keras
@@ -81,7 +80,7 @@ class Walk:
             return None
         tensor, layout = self.session.shown[layer]
         value = self._playback.value(id(tensor))
-        self._refuse()
+        self.refuse()
         return layout.to_lasagne(np.asarray(value))
 
     def strangers(self, layer: str) -> list[str]:
@@ -118,7 +117,8 @@ class Walk:
         places = [] if does_nothing else self.session.tape.between(values, id(target))[0]
         nodes = [self.session.tape.nodes[place] for place in places]
         moving = [node.layer for node in nodes if node.layer.non_trainable_variables]
-        with kept_state(moving) if self.training and moving else nullcontext():
+        variables = [variable for layer in moving for variable in layer.variables]
+        with kept_state(variables if self.training else ()):
             for node in nodes:
                 values |= node.play(values, self.training)
         return layout.to_lasagne(np.asarray(values[id(target)]))
@@ -132,12 +132,18 @@ class Walk:
             If what was drawn and the model's stochastic layers do not correspond.
         """
         values = [self._playback.value(id(x)) for x in self.session.model.outputs]
-        self._refuse()
+        self.refuse()
         layouts = self.session.port.output_layouts
         return [layout.to_lasagne(np.asarray(y)) for layout, y in zip(layouts, values, strict=True)]
 
-    def _refuse(self) -> None:
-        """Raise if what the copy computed says nothing: it drew otherwise than the net."""
+    def refuse(self) -> None:
+        """Refuse a pass that says nothing.
+
+        Raises
+        ------
+        ComparisonError
+            If the copy drew otherwise than the net.
+        """
         states = noise_states(self.session.random)
         own = [name for name, state in states.items() if state != self._before[name]]
         if own:

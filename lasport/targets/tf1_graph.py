@@ -23,7 +23,7 @@ from lasport.operations import Adjoint, BatchNorm, NetLoop, Noise, Operation, Ow
 from lasport.plan import unique_name
 from lasport.spec import Array
 from lasport.targets.keras_calls import Call, Calls
-from lasport.targets.keras_model import build_model, restore, variable_of
+from lasport.targets.keras_model import build_model, restore, variables_of
 from lasport.targets.tf1_layer import (
     LayerRun,
     Pairs,
@@ -201,10 +201,10 @@ class _Walk:
             self.updates.append(places[place][1].assign(value, read_value=False))
 
     def _make_variables(self, call: Call) -> Pairs:
-        places = []
+        places, variable_of = [], variables_of(self.model)
         with v1.variable_scope(call.name, auxiliary_name_scope=False):
             for path, weight in call.weights.items():
-                own, name = variable_of(self.model, call.name, path), _variable_name(path)
+                own, name = variable_of(call.name, path), _variable_name(path)
                 variable = v1.get_variable(
                     name,
                     shape=tuple(own.shape),

@@ -126,7 +126,8 @@ def with_samples(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 class _WithStandIns:
     def __init__(self, model: Any, given: dict[str, Any]) -> None:
-        self.model, self.given, self.inputs = model, given, model.inputs
+        self.model, self.given = model, given
+        self.inputs, self.layers = model.inputs, model.layers
 
     def get_layer(self, name: str) -> Any:
         return self.given.get(name) or self.model.get_layer(name)
