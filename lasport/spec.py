@@ -7,6 +7,7 @@ spatial axes) and parameter shapes are Lasagne's. Only numpy is needed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -179,6 +180,12 @@ class Network:
     def inputs(self) -> tuple[str, ...]:
         """Names of the input layers, in order."""
         return tuple(layer.name for layer in self.layers if not layer.incoming)
+
+    @property
+    def size(self) -> int:
+        """How many numbers all layers give, open sizes counting as 1."""
+        shapes = (layer.output_shape or () for layer in self.layers)
+        return sum(math.prod(size or 1 for size in shape) for shape in shapes)
 
     def owned_params(self) -> Iterator[tuple[Layer, Param]]:
         """Each distinct shared variable with the first layer that registered it.

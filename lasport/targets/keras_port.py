@@ -7,10 +7,13 @@ is answered by copies, the sessions.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from importlib import import_module
+from typing import TypeAlias
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from lasport.errors import ComparisonError, UsageError
 from lasport.layout import Layout
@@ -19,11 +22,17 @@ from lasport.spec import Array, Network, Shape
 from lasport.targets.keras_calls import Profile, keras_calls
 from lasport.targets.keras_model import build_model, calls_of
 from lasport.targets.keras_session import Session, image_layout, single
+from lasport.targets.keras_tape import kept_state
 from lasport.targets.parts import require_ends
 from lasport.targets.recognition import DATA_FORMATS, choose_format, fits, recognize
 from lasport.translate import translate
 
 __all__ = ["KerasPort", "foreign_layouts", "functional", "narrowest"]
+
+# So many numbers a model's layers may give in a pass that holds them all.
+LARGE = 2**23
+
+Tensors: TypeAlias = "keras.KerasTensor | list[keras.KerasTensor]"
 
 
 class KerasPort:
@@ -126,18 +135,22 @@ class KerasPort:
         """
         dtypes = [str(x.dtype) for x in self.model.inputs]
         tensors = self.tensors(inputs, dtypes)
-        state = [(variable, variable.numpy()) for variable in self.model.non_trainable_variables]
-        try:
-            outputs = self.model(single(tensors))
-        finally:
-            for variable, value in state:
-                variable.assign(value)
+        with kept_state(self.model.non_trainable_variables):
+            outputs = self._call(single(tensors))
         found = outputs if isinstance(outputs, list) else [outputs]
         half = self.dtype not in ("float32", "float64")
         return [
             layout.to_lasagne(np.asarray(keras.ops.cast(y, "float32") if half else y))
             for layout, y in zip(self.output_layouts, found, strict=True)
         ]
+
+    def _call(self, inputs: Tensors) -> Tensors:
+        """Call the model; a large one in a graph, which lets go of what no later layer needs."""
+        if self.network.size > LARGE:
+            # A layer that cannot be traced is called as it is, and so is what else is wrong.
+            with suppress(AttributeError, NotImplementedError, TypeError):
+                return tf.function(self.model)(inputs)
+        return self.model(inputs)
 
     def tensors(self, inputs: Sequence[Array], dtypes: Sequence[str]) -> list[keras.KerasTensor]:
         """Return inputs as the model takes them.

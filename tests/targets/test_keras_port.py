@@ -19,6 +19,7 @@ from tests.golden_records import load_case
 from tests.inert_nets import function, layer, source
 
 keras = pytest.importorskip("keras")
+tf = pytest.importorskip("tensorflow")
 
 FORMATS = ("channels_first", "channels_last")
 
@@ -396,3 +397,32 @@ def test_a_foreign_model_with_images_at_both_ends(port):
     inputs = draw_inputs(net, seed=3)[0]
     (outputs,) = port(foreign_conv(net, (6, 5, 2)), net).run(inputs)
     assert_close(outputs, expected(net, inputs)[net.outputs[0]])
+
+
+@keras.saving.register_keras_serializable("tests.targets.test_keras_port")
+class Untraceable(keras.layers.Layer):
+    """Doubles in numpy, which no graph has."""
+
+    def call(self, x: Any) -> Any:
+        return keras.ops.convert_to_tensor(2 * x.numpy())
+
+    def compute_output_shape(self, shape: Any) -> Any:
+        return shape
+
+
+@pytest.mark.parametrize("doubled", (False, True))
+def test_a_large_model_runs_in_a_graph_where_it_can(doubled, port, monkeypatch):
+    net = build_network(dense(source((3, 5)), 4, 5, name="dense"))
+    model = to_keras(net)
+    if doubled:
+        y = Untraceable()(model.output)
+        model = keras.Model(model.inputs, y)
+    (inputs,) = draw_inputs(net, seed=1)
+    eager = port(model, net).run(inputs)
+    monkeypatch.setattr("lasport.targets.keras_port.LARGE", 0)
+    traced = []
+    graph = tf.function
+    monkeypatch.setattr(tf, "function", lambda f: traced.append(f) or graph(f))
+    (found,) = port(model, net).run(inputs)
+    assert len(traced) == 1
+    np.testing.assert_allclose(found, eager[0], rtol=1e-6)
