@@ -19,6 +19,7 @@ import numpy as np
 
 from lasport.atomic import replacing
 from lasport.errors import UnreadableFileError
+from lasport.oracles.members import Without, read_members
 from lasport.oracles.probe import FORMAT, write_arrays
 from lasport.readers.containers import open_content
 from lasport.spec import Array
@@ -101,7 +102,8 @@ class Record:
     meta : RecordMeta
         Versions, names, seeds.
     arrays : mapping of str to array
-        Everything but ``meta``, under the keys that `lasport.oracles.probe` documents.
+        Under the keys that `lasport.oracles.probe` documents. Those of a large file are read
+        whenever they are asked for.
     """
 
     meta: RecordMeta
@@ -119,7 +121,7 @@ class Record:
         if "meta" not in arrays:
             raise UnreadableFileError("this is no parity record: it has no 'meta'")
         meta = _parse_meta(str(arrays["meta"]))
-        record = cls(meta, {key: value for key, value in arrays.items() if key != "meta"})
+        record = cls(meta, Without(arrays, "meta"))
         _check_whole(record)
         return record
 
@@ -142,6 +144,10 @@ class Record:
     def cotangents(self) -> list[Array]:
         """Weights of the outputs in the scalar that the gradients belong to."""
         return self._series("cotangents")
+
+    def cotangents_of(self, outputs: Sequence[Array]) -> list[Array]:
+        """Return the recorded cotangents, whatever the outputs."""
+        return self.cotangents
 
     @property
     def masks(self) -> dict[int, list[Array]]:
@@ -228,12 +234,7 @@ def read_record(path: str | PathLike[str]) -> Record:
     name = fspath(path)
     content = open_content(path)
     try:
-        with content:
-            archive = np.load(content, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UnreadableFileError("a single array, not a parity record")
-            with archive:
-                return Record.from_arrays({key: archive[key] for key in archive.files})
+        return Record.from_arrays(read_members(content))
     except UnreadableFileError as error:
         raise UnreadableFileError(f"{name}: {error}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:

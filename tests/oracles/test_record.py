@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import lzma
+import weakref
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from lasport.errors import UnreadableFileError
+from lasport.oracles.members import read_members
 from lasport.oracles.record import Record, read_record, write_record
 
 Members = dict[str, Any]
@@ -235,7 +237,11 @@ def test_a_truncated_record_is_refused(part: float, record_file: Path, tmp_path:
         read_record(path)
 
 
-def test_a_record_with_flipped_bytes_is_refused(record_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("small", (0, 2**24))
+def test_a_record_with_flipped_bytes_is_refused(
+    small: int, record_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lasport.oracles.members.SMALL", small)
     whole = bytearray(record_file.read_bytes())
     with zipfile.ZipFile(record_file) as archive:
         start = archive.getinfo("params/0.npy").header_offset
@@ -245,6 +251,33 @@ def test_a_record_with_flipped_bytes_is_refused(record_file: Path, tmp_path: Pat
     path.write_bytes(whole)
     with pytest.raises(UnreadableFileError, match=r"flipped\.npz"):
         read_record(path)
+
+
+def test_arrays_of_a_large_record_are_read_when_they_are_asked_for(
+    record_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = read_record(record_file)
+    monkeypatch.setattr("lasport.oracles.members.SMALL", 0)
+    record = read_record(record_file)
+    first, again = (weakref.ref(record.arrays["params/0"]) for _ in range(2))
+    assert first() is again() is None
+    assert record.arrays.keys() == whole.arrays.keys()
+    assert len(record.arrays) == len(whole.arrays)
+    for key, array in whole.arrays.items():
+        np.testing.assert_array_equal(record.arrays[key], array)
+    assert "meta" not in record.arrays
+    assert "params/99" not in record.arrays
+
+
+def test_the_file_of_a_large_record_is_closed_with_it(
+    record_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lasport.oracles.members.SMALL", 0)
+    with record_file.open("rb") as content:
+        arrays = read_members(content)
+        assert arrays["params/0"].size
+        del arrays
+        assert content.closed
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
