@@ -77,6 +77,8 @@ class Original:
     terms : dict of str to dict of str to int
         By mode and layer, of the passes so far, how many terms the longest sum
         on the way to the layer's output has.
+    draws : bool
+        Whether a layer drew anything in the passes so far.
     """
 
     def __init__(
@@ -86,6 +88,7 @@ class Original:
         self.oracle = oracle
         self.params = params
         self.terms: dict[Mode, dict[str, int]] = {mode: {} for mode in MODES}
+        self.draws = False
         self._sizes: dict[str, int] = {}
 
     def walk(self, mode: Mode) -> Iterator[Step]:
@@ -112,6 +115,7 @@ class Original:
             incoming = dict(zip(layer.incoming, truths.incoming(layer), strict=True))
             truths.keep(layer, truth)
             drawn = rounded.run.drawn if masks is None else masks.get(index, ())
+            self.draws |= len(drawn) > 0
             sums = self._count_terms(mode, layer, truth)
             yield Step(layer, truth, oracle, drawn, incoming, sums, judged, rounded)
             truths.through(layer)

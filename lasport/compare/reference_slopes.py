@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import TypeAlias
 
 import numpy as np
 
 from lasport.compare.metrics import ROUNDING_FACTOR, measure
 from lasport.compare.places import Found, Place, places_of
 from lasport.compare.report import Comparison
-from lasport.compare.slopes import Slope, slope_at_0
+from lasport.compare.slopes import STEPS, Function, Slope, rough_slope_at_0, slope_at_0
 from lasport.layers.recurrence import RecurrenceAttributes
 from lasport.oracles.forward import Forward
 from lasport.oracles.oracle import Oracle
@@ -19,10 +23,15 @@ from lasport.spec import Array, Network
 
 __all__ = ["ReferenceSlopes", "clipping_layers"]
 
+Way: TypeAlias = Callable[[Function], Slope]
+
 DIRECTIONS = 2
-# Nets of more parameters are asked in one direction: a pass of theirs takes long.
+# Nets of more numbers, parameters and outputs of layers, are asked roughly and in one direction
+# as long as nothing is wrong: a pass of theirs takes long.
 LARGE = 1_000_000
-# Of the largest slope: known no better than so, it is no evidence.
+# How the slopes of large nets are found: with 2 further passes, with 4, with up to 16.
+WAYS: tuple[Way, ...] = (rough_slope_at_0, partial(slope_at_0, steps=STEPS[-1:]), slope_at_0)
+# Of what such a slope may be expected to be: known no better than so, it is no evidence.
 UNKNOWN = 1e-5
 
 
@@ -36,6 +45,7 @@ def clipping_layers(network: Network) -> list[str]:
     ]
 
 
+@dataclass
 class ReferenceSlopes:
     """The reference along random lines through a record's inputs and the net's parameters.
 
@@ -47,19 +57,35 @@ class ReferenceSlopes:
         Whose inputs, masks and cotangents are used.
     mode : {"inference", "training"}
         Of the passes.
-    params : sequence of ndarray, optional
+    params : sequence of ndarray or None
         In place of the network's own.
+    cotangents : sequence of ndarray
+        Weights of the outputs.
+    outputs : sequence of ndarray or None
+        What the reference gives in float64, if that is known.
+    large : bool
+        Whether one direction is enough, and as little as is needed.
+    resolution : float
+        How well the last slopes were known, of what may be expected of them.
     """
 
-    def __init__(
-        self, network: Network, record: Oracle, mode: Mode, params: Sequence[Array] | None
-    ) -> None:
-        self.network, self.record, self.mode = network, record, mode
-        self.params = network.param_values() if params is None else list(params)
-        self._masks = mask_inputs(network)
-        numbers = sum(value.size for value in self.params)
-        self._directions = DIRECTIONS if numbers <= LARGE else 1
-        self._known: dict[tuple[Place, ...], list[Slope]] = {}
+    network: Network
+    record: Oracle
+    mode: Mode
+    params: Sequence[Array] | None
+    cotangents: Sequence[Array]
+    outputs: Sequence[Array] | None = None
+    large: bool = field(init=False)
+    resolution: float = field(init=False, default=0.0)
+    _lines: dict[tuple[Place, ...], list[Function]] = field(default_factory=dict)
+    _reaches: dict[Place, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._masks = mask_inputs(self.network)
+        self._values = self.network.param_values() if self.params is None else list(self.params)
+        parameters = sum(value.size for value in self._values)
+        self.large = self.network.size + parameters > LARGE
+        self._directions = 1 if self.large else DIRECTIONS
 
     def known(self, gradients: Found) -> list[Place]:
         """Return those of a port's gradients that are slopes: not what a layer clips."""
@@ -75,9 +101,12 @@ class ReferenceSlopes:
             slopes are not known well enough.
         """
         places = self.known(gradients)
-        whole = self._compared("all", "all", places, gradients)
-        if whole is None or whole.ok:
-            return whole
+        for way in WAYS if self.large else WAYS[-1:]:
+            whole = self._compared("all", "all", places, gradients, way)
+            if whole is not None and whole.ok:
+                return whole
+        if whole is None:
+            return None
         first = self._first_wrong(places, gradients)
         alone = self._compared(first.name, first.layer, [first], gradients)
         return whole if alone is None or alone.ok else alone
@@ -89,17 +118,26 @@ class ReferenceSlopes:
         return found is not None and found.ok
 
     def _compared(
-        self, name: str, layer: str, places: Sequence[Place], gradients: Found
+        self,
+        name: str,
+        layer: str,
+        places: Sequence[Place],
+        gradients: Found,
+        way: Way = slope_at_0,
     ) -> Comparison | None:
-        directions = [self._direction(places, number) for number in range(self._directions)]
-        if tuple(places) not in self._known:
-            self._known[tuple(places)] = [self._slope(direction) for direction in directions]
-        slopes = self._known[tuple(places)]
+        directions, key = range(self._directions), tuple(places)
+        if key not in self._lines:
+            self._lines[key] = [cache(self._along(places, n)) for n in directions]
+        with np.errstate(all="ignore"):
+            slopes = [way(line) for line in self._lines[key]]
         values = np.array([slope.value for slope in slopes])
-        actual = np.array([_projected(gradients, direction) for direction in directions])
+        actual = np.array([self._projected(places, gradients, n) for n in directions])
         error = max(slope.error for slope in slopes)
-        if not error <= UNKNOWN * max(np.abs(values).max(), np.abs(actual).max()):
+        # A slope may be next to nothing by chance.
+        expected = max(self._expected(places, gradients), *np.abs(values), *np.abs(actual))
+        if not error <= UNKNOWN * expected:
             return None
+        self.resolution = error / expected if expected else 0.0
         ratio = float(np.abs(actual - values).max()) / error
         subject = f"{self.mode}/slopes/{name}"
         difference = measure(actual, values)
@@ -128,57 +166,94 @@ class ReferenceSlopes:
             for param in layer.params.values()
             for value in param.variables
         ]
-        values = self.network.param_values()
+        own = self.network.param_values()
         return [
             place
             for place in places_of(self.network, self.record)
             if (
                 place.layer not in behind and place.layer not in self._masks
                 if place.is_input
-                else id(values[place.index]) not in variables
+                else id(own[place.index]) not in variables
             )
         ]
 
-    def _direction(self, places: Sequence[Place], number: int) -> dict[Place, Array]:
-        """Return steps of about each array's own size; the same in every company."""
-        seed = self.record.meta["seed"]
-        steps: dict[Place, Array] = {}
-        for place in places:
-            key = (seed, number, int(place.is_input), place.index)
-            start = self._start(place)
-            size = float(np.sqrt(np.mean(np.square(start)))) if start.size else 0.0
-            normal = np.random.default_rng(key).standard_normal(start.shape)
-            steps[place] = normal * (size or 1.0)
+    def _along(self, places: Sequence[Place], direction: int) -> Function:
+        """Return the outputs, weighted, and the sum of their magnitudes, after a step."""
+        steps = {place.index: place for place in places if not place.is_input}
+
+        def value(step: float) -> tuple[float, float]:
+            def moved(number: int, value: Array) -> Array:
+                place = steps.get(number)
+                return value if place is None else self._moved(place, direction, step)
+
+            inputs = list(self.record.inputs)
+            for place in places:
+                if place.is_input:
+                    inputs[place.index] = self._moved(place, direction, step)
+            known = self.outputs if step == 0 else None
+            outputs = self._forward(inputs, moved) if known is None else known
+            terms = [c * y for c, y in zip(self.cotangents, outputs, strict=True)]
+            return sum(float(t.sum()) for t in terms), sum(float(np.abs(t).sum()) for t in terms)
+
+        return value
+
+    def _forward(
+        self, inputs: Sequence[Array], moved: Callable[[int, Array], Array]
+    ) -> list[Array]:
+        masks, seed = self.record.draws()
+        return Forward(
+            self.network,
+            inputs,
+            training=self.mode == "training",
+            params=self.params,
+            masks=masks,
+            seed=seed,
+            moved=moved,
+        ).outputs()
+
+    def _moved(self, place: Place, direction: int, step: float) -> Array:
+        moved = self._direction(place, direction)
+        moved *= step
+        moved += self._start(place)
+        return moved
+
+    def _projected(self, places: Sequence[Place], gradients: Found, direction: int) -> float:
+        return sum(
+            float(np.vdot(self._direction(place, direction), gradients[place])) for place in places
+        )
+
+    def _expected(self, places: Sequence[Place], gradients: Found) -> float:
+        """Return the root mean square of the slopes in all directions, by a port's gradients."""
+        squares = (
+            self._reach(place) ** 2 / 12 * float(np.vdot(gradients[place], gradients[place]))
+            for place in places
+        )
+        return math.sqrt(sum(squares))
+
+    def _direction(self, place: Place, number: int) -> Array:
+        """Return steps of about an array's own size, always the same.
+
+        They are drawn whenever they are needed: all together would take the memory of the net.
+        """
+        start = self._start(place)
+        steps = np.random.default_rng(
+            (self.record.meta["seed"], number, int(place.is_input), place.index)
+        ).random(start.shape)
+        steps -= 0.5
+        steps *= self._reach(place)
         return steps
 
     def _start(self, place: Place) -> Array:
-        arrays = self.record.inputs if place.is_input else self.params
-        return arrays[place.index].astype(np.float64)
+        arrays = self.record.inputs if place.is_input else self._values
+        return arrays[place.index]
 
-    def _slope(self, direction: Mapping[Place, Array]) -> Slope:
-        def value(step: float) -> tuple[float, float]:
-            inputs, params = list(self.record.inputs), list(self.params)
-            for place, along in direction.items():
-                moved = inputs if place.is_input else params
-                moved[place.index] = self._start(place) + step * along
-            masks, seed = self.record.draws()
-            outputs = Forward(
-                self.network,
-                inputs,
-                training=self.mode == "training",
-                params=params,
-                masks=masks,
-                seed=seed,
-            ).outputs()
-            terms = [c * y for c, y in zip(self.record.cotangents, outputs, strict=True)]
-            return sum(float(t.sum()) for t in terms), sum(float(np.abs(t).sum()) for t in terms)
-
-        with np.errstate(all="ignore"):
-            return slope_at_0(value)
-
-
-def _projected(gradients: Found, direction: Mapping[Place, Array]) -> float:
-    return sum(float((along * gradients[place]).sum()) for place, along in direction.items())
+    def _reach(self, place: Place) -> float:
+        """Return how far numbers drawn evenly go that are as large as an array's in RMS."""
+        if place not in self._reaches:
+            start = self._start(place).astype(np.float64, copy=False)
+            square = float(np.vdot(start, start)) / max(start.size, 1)
+            self._reaches[place] = math.sqrt(12 * square) or 1.0
+        return self._reaches[place]
 
 
 def _upstream(network: Network, names: Collection[str]) -> set[str]:

@@ -164,6 +164,8 @@ class Stages:
             self.params_given,
             self.by_layer,
             self.arrangement,
+            lambda mode: self.original_outputs(mode)[0],
+            self.original.draws,
         )
         stage.compare(modes)
         self.comparisons += stage.comparisons

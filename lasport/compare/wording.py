@@ -143,6 +143,10 @@ def gaps(report: Report) -> Iterator[str]:
             yield f"The {mode} mode was not compared."
     if not any("/layers/" in subject for subject in subjects):
         yield "Of the layers, only those that give the net's outputs were compared."
-    if not any(f"/{kind}/" in s for s in subjects for kind in ("grads", "input-grads", "slopes")):
+    kinds = ("grads", "input-grads", "slopes")
+    found = [c.dtype for c in report.comparisons if any(f"/{kind}/" in c.subject for kind in kinds)]
+    if not found:
         yield "Gradients were not compared."
+    elif "float32" not in found:
+        yield "Gradients were compared in float64 only."
     yield "Optimizers, losses and regularizers are outside of every report."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
@@ -92,6 +92,9 @@ class Forward:
     narrow : callable, optional
         Rounds inputs, parameters and what goes from layer to layer; see
         :mod:`lasport.oracles.narrow`.
+    moved : callable, optional
+        Returns what is in a parameter's place, of its number in
+        ``get_all_params`` order and its value; called whenever a layer needs it.
 
     Attributes
     ----------
@@ -115,17 +118,19 @@ class Forward:
         masks: Masks | None = None,
         seed: int = 0,
         narrow: Narrow | None = None,
+        moved: Callable[[int, Array], Array] = lambda number, value: value,
     ) -> None:
         _check_inputs(network, inputs)
         self.network = network
         self.held: Held[Array] = Held(network)
         self._fed = dict(zip(network.inputs, inputs, strict=True))
-        self._narrow = narrow
+        self._narrow, self._moved = narrow, moved
         self._training, self._dtype, self._masks, self._seed = training, dtype, masks, seed
         self._owned = [param for _, param in network.owned_params()]
         values = [param.value for param in self._owned] if params is None else params
         self._current = {
-            id(param.value): value for param, value in zip(self._owned, values, strict=True)
+            id(param.value): (number, value)
+            for number, (param, value) in enumerate(zip(self._owned, values, strict=True))
         }
         self._updates: dict[int, Array] = {}
 
@@ -164,15 +169,16 @@ class Forward:
 
     def params_after(self) -> list[Array]:
         """Return the parameters after the layers so far, in ``get_all_params`` order."""
-        after = {**self._current, **self._updates}
+        before = {key: value for key, (_, value) in self._current.items()}
+        after = {**before, **self._updates}
         return [after[id(param.value)] for param in self._owned]
 
     def _params(self, layer: Layer) -> dict[str, Array]:
         """Return a layer's parameters in the pass's dtype; no layer's are kept in it."""
         found: dict[str, Array] = {}
         for name, param in layer.params.items():
-            values = {id(v): cast(self._current[id(v)], self._dtype) for v in param.variables}
-            found[name] = param.current(values)
+            current = {id(v): self._moved(*self._current[id(v)]) for v in param.variables}
+            found[name] = param.current({k: cast(v, self._dtype) for k, v in current.items()})
         return found if self._narrow is None else round_params(self._narrow, layer, found)
 
     def _compute(self, run: LayerRun, inputs: Sequence[Array]) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -39,9 +40,8 @@ class Oracle(Protocol):
         """What stochastic layers draw in the training pass on `inputs`, all at once."""
         ...
 
-    @property
-    def cotangents(self) -> list[Array]:
-        """Weights of the outputs in the scalar that gradients belong to."""
+    def cotangents_of(self, outputs: Sequence[Array]) -> list[Array]:
+        """Return weights of the net's outputs in the scalar that gradients belong to."""
         ...
 
     def layer(self, mode: Mode, index: int) -> Array | None:
@@ -90,10 +90,8 @@ class ReferenceOracle:
         drawn = {index: computed.run.drawn for index, computed in enumerate(forward)}
         return {index: samples for index, samples in drawn.items() if samples}
 
-    @cached_property
-    def cotangents(self) -> list[Array]:
-        """Weights of the outputs in the scalar that gradients belong to."""
-        outputs = Forward(self._network, self.inputs, training=False, seed=self._seed).outputs()
+    def cotangents_of(self, outputs: Sequence[Array]) -> list[Array]:
+        """Return random weights of the net's outputs, of which only the shapes count."""
         rng = np.random.RandomState(self._seed)
         return [rng.standard_normal(value.shape) for value in outputs]
 

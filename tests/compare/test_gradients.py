@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lasport import to_keras, verify
+from lasport.compare import reference_slopes
 from lasport.oracles.record import MODES, Record
 from lasport.oracles.reference import reference_record
 from lasport.readers.network import build_network
@@ -191,6 +192,39 @@ def test_slopes_of_the_reference_catch_wrong_gradients_at_their_place(name, net_
     assert report.first_divergence.subject == (
         subject if frozen else subject.replace("grads", "slopes")
     )
+
+
+# What a slope that is known to six digits or so does not show.
+TOO_SMALL = ("gradients rounded to single precision", "gradients off by a millionth")
+
+
+@pytest.mark.thinned(6)
+@pytest.mark.parametrize("name", [name for name in SLOPES if name not in TOO_SMALL])
+def test_slopes_of_large_nets_catch_wrong_gradients(name, net_and_record, monkeypatch):
+    monkeypatch.setattr(reference_slopes, "LARGE", 0)
+    mutant = SLOPES[name]
+    net, _ = net_and_record(mutant.net)
+    report = verify(net, build_mutant(mutant), passes=(1,), outputs_only=mutant.outputs_only)
+    assert not report.ok
+
+
+def test_slopes_of_large_nets_take_two_passes_in_each_mode(monkeypatch):
+    passes = []
+
+    class Counted(reference_slopes.Forward):
+        def __init__(self, *args, training, **kwargs):
+            passes.append(training)
+            super().__init__(*args, training=training, **kwargs)
+
+    net = load_case("net_digits").network
+    monkeypatch.setattr(reference_slopes, "Forward", Counted)
+    monkeypatch.setattr(reference_slopes, "LARGE", 0)
+    report = verify(net, passes=(1,))
+    assert report.ok
+    assert passes == [False, False, True, True]
+    assert [one.subject for one in report.comparisons[-2:]] == [f"{m}/slopes/all" for m in MODES]
+    notes = [note for note in report.notes if "one random direction" in note]
+    assert len(notes) == len(MODES)
 
 
 def test_what_clips_gradients_has_no_slopes_and_is_named():

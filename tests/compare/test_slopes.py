@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lasport.compare.slopes import STEPS, slope_at_0
+from lasport.compare.slopes import STEPS, rough_slope_at_0, slope_at_0
 
 SMOOTH: dict[str, tuple[Callable[[float], float], float]] = {
     "straight": (lambda t: 3 * t - 7, 3.0),
@@ -26,6 +26,16 @@ def test_smooth_functions_have_slopes(function, slope):
     assert found.error <= 1e-7 * max(1.0, abs(slope)) * max(1.0, magnitude)
 
 
+@pytest.mark.parametrize(("function", "slope"), SMOOTH.values(), ids=SMOOTH)
+def test_three_values_give_them_roughly(function, slope):
+    magnitude = 1e6 if function(0.0) == 0 else abs(function(0.0))
+    asked = []
+    found = rough_slope_at_0(lambda t: (asked.append(t) or function(t), magnitude))
+    assert len(asked) == 3
+    assert abs(found.value - slope) <= 2 * found.error
+    assert found.error <= 1e-5 * max(1.0, abs(slope)) * max(1.0, magnitude)
+
+
 KINKS: dict[str, Callable[[float], float]] = {
     "at 0": abs,
     "at 0, flat on one side": lambda t: max(t, 0.0),
@@ -35,7 +45,8 @@ KINKS: dict[str, Callable[[float], float]] = {
 
 @pytest.mark.parametrize("function", KINKS.values(), ids=KINKS)
 def test_a_kink_at_0_is_an_error_of_its_size(function):
-    assert slope_at_0(lambda t: (function(t), 1.0)).error > 0.5
+    for slope_of in (slope_at_0, rough_slope_at_0):
+        assert slope_of(lambda t: (function(t), 1.0)).error > 0.5
 
 
 @pytest.mark.parametrize("share", (0.1, 0.4, 0.6, 0.9))
@@ -50,7 +61,8 @@ def test_a_kink_beside_0_is_stepped_over(share, side):
 
 def test_a_kink_within_the_shortest_step_is_an_error():
     kink = STEPS[-1] / 3
-    assert slope_at_0(lambda t: (abs(t - kink), 1.0)).error > 0.1
+    for slope_of in (slope_at_0, rough_slope_at_0):
+        assert slope_of(lambda t: (abs(t - kink), 1.0)).error > 0.1
 
 
 def test_what_is_no_number_has_no_slope():

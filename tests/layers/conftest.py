@@ -184,7 +184,9 @@ def assert_gradients_agree(case: Case, profile: Profile, data_format: DataFormat
     net, record = case.network, case.record
     model = to_keras(net, profile=profile, data_format=data_format, dtype="float64")
     port = KerasPort(model, net)
-    stage = GradientStage(net, port, port.start, record, None, by_layer=True, arrangement=0)
+    stage = GradientStage(
+        net, port, port.start, record, None, by_layer=True, arrangement=0, outputs=record.outputs
+    )
     stage.compare(MODES)
     for comparison in stage.comparisons:
         assert comparison.ok, comparison
