@@ -31,6 +31,7 @@ ROWS = {
     "parameters after 1 and 5 passes": ("training/params",),
     "parameters": ("inference/params",),
     "gradients": ("inference/grads", "training/grads"),
+    "slopes": ("inference/slopes", "training/slopes"),
     "reference against record": ("inference/reference", "training/reference"),
 }
 

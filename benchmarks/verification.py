@@ -83,17 +83,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--depths", type=int, nargs="+", default=[50, 101, 152])
     parser.add_argument("--image", type=int, default=224)
-    parser.add_argument("--gradients", action="store_true", help="compare gradients too")
+    parser.add_argument("--without-gradients", action="store_true", help="leave them out")
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         (depth,) = arguments.depths
-        print(json.dumps(measure(depth, arguments.image, arguments.gradients)))
+        print(json.dumps(measure(depth, arguments.image, not arguments.without_gradients)))
         return
     for depth in arguments.depths:
         command = [sys.executable, "-m", "benchmarks.verification", "--one"]
         command += ["--depths", str(depth), "--image", str(arguments.image)]
-        command += ["--gradients"] * arguments.gradients
+        command += ["--without-gradients"] * arguments.without_gradients
         found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
         print(
             f"ResNet-{depth}, {found['parameters'] / 1e6:.1f} million parameters: "
