@@ -265,6 +265,20 @@ def test_every_trap_names_tests_that_there_are():
         assert named or mutants, trap
 
 
+def test_numbers_of_traps_are_those_of_the_wrong_ports():
+    wrong_ports = (DOCS / "mutants.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| (.+?) \| .* \| (\S+) \| \S* ?\|$", wrong_ports, re.M))
+    compared = 0
+    for trap in SECTIONS:
+        first = re.match(r"(\d[\d.e-]*\d|\d)(?! %)", field(trap, "Number"))
+        mutants = re.findall(r'"([^"]+)"', field(trap, "Tested"))
+        if first and mutants:
+            numbers = {f"{float(rows[mutant]):.2g}" for mutant in mutants if mutant in rows}
+            assert first[1] in numbers, trap
+            compared += 1
+    assert compared >= 20
+
+
 def test_every_trap_says_what_diagnose_says():
     sources = [TRAPS.partition("## Weights")[0], (DOCS / "diagnose.md").read_text("utf-8")]
     said = " ".join(" ".join(sources).split())
