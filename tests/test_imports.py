@@ -44,6 +44,7 @@ NEED_A_FRAMEWORK = {
     "lasport.keras_layers": "defines subclasses of keras.layers.Layer",
     "lasport.targets.exports": "writes keras models for other programs",
     "lasport.targets.given_noise": "defines subclasses of keras.layers.Layer",
+    "lasport.targets.keras_backward": "differentiates keras models layer by layer",
     "lasport.targets.keras_copy": "copies keras models for the comparison",
     "lasport.targets.keras_dissection": "takes keras models apart for the diagnosis",
     "lasport.targets.keras_features": "builds the keras.Model of some layers",
