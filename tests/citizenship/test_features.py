@@ -34,8 +34,8 @@ def values(model, inputs):
 
 
 def some_full(names):
-    """Leave the first to the default run, one in six to the full one."""
-    full = [pytest.param(name, marks=pytest.mark.full) for name in names[len(TOLD) :: 6]]
+    """Leave the first to the default run, one in fourteen to the full one."""
+    full = [pytest.param(name, marks=pytest.mark.full) for name in names[len(TOLD) :: 14]]
     return [*names[: len(TOLD)], *full]
 
 
