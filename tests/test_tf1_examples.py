@@ -212,6 +212,34 @@ def test_a_checkpoint_shows_what_training_made_of_the_averages(option, value, di
     assert SAID_OF_CHECKPOINTS[option] in causes[0].sentence
 
 
+SWITCHED_OFF = """
+import sys, tensorflow as tf, lasport
+v1 = tf.compat.v1
+v1.disable_v2_behavior()
+sys.path.insert(0, sys.argv[1])
+import digits, population_statistics as program
+program.variable = lambda value, trainable=True: v1.Variable(
+    value, trainable=trainable, use_resource=False
+)
+for verified, diagnosis in digits.what_is_said(program.build, program.__name__).values():
+    print(verified.verdict, *(cause.sentence for cause in diagnosis.causes))
+"""
+
+
+@pytest.mark.full
+def test_programs_that_switch_tensorflow_2_off_are_judged_as_well(run_python, tmp_path):
+    """With variables that are no resources, and version 1's control flow."""
+    script = tmp_path / "program.py"
+    script.write_text(SWITCHED_OFF)
+    result = run_python(str(script), str(EXAMPLES), cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    right, *wrong = result.stdout.splitlines()
+    assert right == "equal"
+    for line, says in zip(wrong, ("nothing runs", "stays True", "1 - alpha"), strict=True):
+        assert line.startswith("DIFFERENT layers batchnorm_2, batchnorm_5: matches to ")
+        assert says in line
+
+
 def cells(row: str) -> list[str]:
     """Return what the groups of a row of the README's tables match."""
     (found,) = re.findall("^" + row.replace("|", r"\|") + "$", README, re.MULTILINE)

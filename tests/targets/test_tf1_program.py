@@ -15,6 +15,7 @@ import lasport
 from lasport.errors import ComparisonError, UsageError
 from lasport.spec import Network
 from tests.compare.diagnosis.ports import load_net
+from tests.golden_records import load_case
 
 v1 = tf.compat.v1
 NETS = Path(__file__).parents[2] / "examples" / "tf1" / "lasagne_nets.py"
@@ -80,6 +81,28 @@ def test_a_right_program_is_equal_and_left_as_it_is(net, session):
     assert before.keys() == after.keys()
     assert all(np.array_equal(before[name], after[name]) for name in before)
     assert any(name.endswith("/Adam") for name in before)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ("net_fully_convolutional", "net_two_inputs_two_outputs"))
+def test_a_record_of_lasagne_may_be_the_truth(name, session):
+    case = load_case(name)
+    net = case.network
+    inputs = [v1.placeholder(x.dtype, (None, *x.shape[1:])) for x in case.record.inputs]
+    training = v1.placeholder(tf.bool, ())
+    graph = lasport.to_tf1(net, inputs, training)
+    session.run(v1.global_variables_initializer())
+    program = lasport.tf1_program(
+        session,
+        inputs,
+        graph.outputs,
+        test={training: False},
+        train={training: True},
+        step=list(graph.update_ops),
+    )
+    report = lasport.verify(net, program, oracle=case.record)
+    assert report
+    assert len(report.comparisons) >= 4 * len(net.outputs)
 
 
 @pytest.mark.full
