@@ -200,6 +200,7 @@ class Dissection:
                 for variable in (kept(layer) if isinstance(layer, keras.layers.Layer) else [])
             },
             training=training if isinstance(training, bool) else None,
+            own=not type(layer).__module__.startswith(("keras.", "lasport.")),
         )
 
 
@@ -240,9 +241,11 @@ class _Separated(ModelCopy):
         if isinstance(layer, keras.layers.ReLU) and _plain_slope(layer):
             return self._slope(float(layer.negative_slope), layer.name)
         copy = super()._layer(layer, inside)
-        if isinstance(layer, ACTIVATED):
-            self.known[layer.name][1]["activation"] = "linear"
-        if isinstance(layer, ACTIVATED) and function is not keras.activations.linear:
+        # A user's subclass may do with its activation what it likes.
+        if type(layer).call not in [known.call for known in ACTIVATED]:
+            return copy
+        self.known[layer.name][1]["activation"] = "linear"
+        if function is not keras.activations.linear:
             name = f"{layer.name}__activation"
             copy.activation = keras.activations.linear
             self.activations[layer.name] = self._activation(function, name)

@@ -54,6 +54,8 @@ class Part:
         Its variables by name, float64.
     training : bool or None
         The training flag that was fixed where the layer was called.
+    own : bool
+        Whether its class is a user's, whose code may compute anything with that.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Part:
     config: Mapping[str, object] = field(default_factory=dict)
     weights: Mapping[str, Array] = field(default_factory=dict)
     training: bool | None = None
+    own: bool = False
 
     def number(self, option: str, default: float) -> float:
         """Return a number that the layer was made with."""

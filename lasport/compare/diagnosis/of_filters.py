@@ -266,7 +266,7 @@ def bias(case: Case) -> Iterator[Edit]:
             )
         return
     if stored is None:
-        left_out = "its bias, which it lacks, is added"
+        left_out = "its bias, which it lacks or does not add, is added"
     else:
         left_out = "its bias, which is 0 throughout, becomes Lasagne's b"
     if stored is None or not stored.any():

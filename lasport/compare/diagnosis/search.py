@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, combinations
 
 from lasport.compare.diagnosis.apart import Apart, agrees, largest
@@ -54,7 +54,7 @@ def explain(
     known : sequence of Edit
         Changes that are to be made in any case.
     """
-    edits = [edit for step in unit.steps for edit in edits_of(_case(bench, unit, results, step))]
+    edits = [edit for step in unit.steps for edit in _edits_of(_case(bench, unit, results, step))]
     edits += [*exchanges(unit), *foldings(unit, bench.alignment.partners), *inputs(unit)]
 
     def differences(changes: Sequence[Edit]) -> Mapping[str, Apart]:
@@ -62,6 +62,20 @@ def explain(
         return bench.differences(unit, results, steps, stop=True)
 
     return simplest(edits, differences, size)
+
+
+def _edits_of(case: Case) -> list[Edit]:
+    """Return all changes of a step that may explain what its port does.
+
+    What options and weights show says which to try, but for a class of a user's, which may
+    use them in another way.
+    """
+    found = list(edits_of(case))
+    if case.part is not None and case.part.own:
+        known = {(edit.hypothesis, edit.fix) for edit in found}
+        blind = replace(case, part=replace(case.part, config={}, weights={}))
+        found += [e for e in edits_of(blind) if (e.hypothesis, e.fix) not in known]
+    return found
 
 
 def simplest(

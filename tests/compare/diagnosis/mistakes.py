@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from keras import layers
 
-from tests.compare.diagnosis.ports import _kernel
+from tests.compare.diagnosis.ports import ForgetfulDense, TurnedDense, _kernel
 
 __all__ = ["DOUBLE", "SINGLE", "Mistake"]
 
@@ -284,6 +284,22 @@ OF_BRANCHES = (
     ("softmax missing", {"softmax": "linear"}, "probabilities", "activation missing"),
 )
 OTHER_STYLES = (
+    Mistake(
+        "digits",
+        "own layer that adds no bias",
+        {"hidden2 class": ForgetfulDense},
+        "hidden2",
+        "bias",
+        "inside",
+    ),
+    Mistake(
+        "digits",
+        "own layer that transposes its kernel",
+        {"hidden3 class": TurnedDense},
+        "hidden3",
+        "order of the kernel",
+        "inside",
+    ),
     Mistake(
         "images",
         "images reshaped",

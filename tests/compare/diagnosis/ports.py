@@ -66,6 +66,30 @@ class LRN(layers.Layer):
         return {**super().get_config(), **own}
 
 
+@keras.saving.register_keras_serializable("tests")
+class ForgetfulDense(layers.Dense):
+    """A dense layer that has a bias, and does not add it."""
+
+    def call(self, x: Any, training: Any = None) -> Any:
+        return self.activation(ops.matmul(x, self.kernel))
+
+
+@keras.saving.register_keras_serializable("tests")
+class TurnedDense(layers.Dense):
+    """A square dense layer that takes its kernel for (units, inputs)."""
+
+    def call(self, x: Any, training: Any = None) -> Any:
+        return self.activation(ops.matmul(x, ops.transpose(self.kernel)))
+
+
+@keras.saving.register_keras_serializable("tests")
+class HastyDense(layers.Dense):
+    """A dense layer that adds its bias behind the activation."""
+
+    def call(self, x: Any, training: Any = None) -> Any:
+        return self.activation(ops.matmul(x, self.kernel)) + self.bias
+
+
 # Mistakes by place; what is not mistaken is as it should be.
 Wrong = Mapping[str, Any]
 
@@ -138,12 +162,14 @@ def digits(net: Network, wrong: Wrong, style: str) -> keras.Model:
     inside = style == "inside" and "hidden2 activation" not in wrong
     slope = keras.layers.LeakyReLU(negative_slope=0.01) if inside else None
     W, b = wrong.get("hidden2 W", lambda W: W), wrong.get("hidden2 b", lambda b: b)
-    model.add(layers.Dense(11, activation=slope, name="h2"), W(p["hidden2.W"]), b(p["hidden2.b"]))
+    dense = wrong.get("hidden2 class", layers.Dense)
+    model.add(dense(11, activation=slope, name="h2"), W(p["hidden2.W"]), b(p["hidden2.b"]))
     if not inside:
         _activate(model, wrong, "hidden2", 0.01)  # type: ignore[arg-type]
     model.add(layers.Dropout(wrong.get("drop2 rate", 0.4)))
     W = wrong.get("hidden3 W", lambda W: W)
-    model.add(layers.Dense(11, use_bias=False, name="h3"), W(p["hidden3.W"]))
+    dense = wrong.get("hidden3 class", layers.Dense)
+    model.add(dense(11, use_bias=False, name="h3"), W(p["hidden3.W"]))
     norm, weights = _norm(wrong, "hidden3", p)
     model.add(norm, *weights)
     _activate(model, wrong, "hidden3", "tanh")
