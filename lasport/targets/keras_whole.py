@@ -13,7 +13,7 @@ from lasport.passes import DataFormat
 from lasport.spec import Array, Layer, Network, Shape
 from lasport.targets.keras_port import narrowest
 from lasport.targets.keras_session import image_layout, single
-from lasport.targets.parts import opaque_parts, require_ends
+from lasport.targets.parts import opaque_parts, repeats, require_ends
 from lasport.targets.recognition import DATA_FORMATS
 
 __all__ = ["KerasWhole", "computes_itself"]
@@ -92,9 +92,10 @@ class KerasWhole:
 
     def _repeats(self, arrays: Sequence[Array]) -> bool:
         """Whether it computes the same twice in training."""
-        twice = [self._call(arrays, training=True) for _ in range(2)]
-        self.reset()
-        return all(map(np.array_equal, *twice))
+        try:
+            return repeats(lambda: self._call(arrays, training=True))
+        finally:
+            self.reset()
 
     def _call(self, arrays: Sequence[Array], *, training: bool) -> list[Array]:
         floats = self.model.compute_dtype

@@ -8,7 +8,7 @@ keys. Any piece between tensors can be run alone.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,6 +30,8 @@ __all__ = [
 
 # The class of a part that is the whole model, of which nothing inside can be seen.
 OPAQUE = "Opaque"
+# Of the largest magnitude: what is drawn is off by more.
+SAME = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,6 +191,18 @@ def draws(name: str, shape: tuple[int, ...]) -> tuple[Array, Array]:
     """
     rng = np.random.RandomState(zlib.crc32(name.encode()))
     return rng.uniform(size=shape), rng.standard_normal(size=shape)
+
+
+def repeats(run: Callable[[], Sequence[Array]]) -> bool:
+    """Whether something gives the same twice, but for what a GPU rounds, and draws nothing."""
+    return all(
+        np.allclose(one, other, rtol=0, atol=SAME * _largest(one), equal_nan=True)
+        for one, other in zip(run(), run(), strict=True)
+    )
+
+
+def _largest(array: Array) -> float:
+    return float(np.abs(array[np.isfinite(array)]).max(initial=0))
 
 
 def require_ends(

@@ -17,7 +17,7 @@ from lasport.passes import DataFormat
 from lasport.spec import Array, Network
 from lasport.targets.keras_calls import Profile
 from lasport.targets.keras_port import foreign_layouts, narrowest
-from lasport.targets.parts import opaque_parts, require_ends
+from lasport.targets.parts import opaque_parts, repeats, require_ends
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -116,8 +116,7 @@ class Tf1Program:
 
     def repeats(self, arrays: Sequence[Array]) -> bool:
         """Whether it computes the same twice in training, and draws no random numbers."""
-        twice = [self.predict(arrays, training=True) for _ in range(2)]
-        return all(map(np.array_equal, *twice))
+        return repeats(lambda: self.predict(arrays, training=True))
 
     def advance(self, arrays: Sequence[Array]) -> None:
         """Make a training step, of which only what it does to untrained variables stays.
@@ -165,7 +164,7 @@ class Tf1Program:
 
 def _reason(error: Exception) -> str:
     """Return the first line of an error, or behind the list of calls that version 2 puts there."""
-    lines = str(error).strip().splitlines()
+    lines = str(error).strip().splitlines() or [type(error).__name__]
     places = [place for place, line in enumerate(lines[:-1], 1) if line.startswith("Node: ")]
     return lines[places[0] if places else 0]
 
