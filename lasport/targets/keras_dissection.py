@@ -241,8 +241,10 @@ class _Separated(ModelCopy):
         if isinstance(layer, keras.layers.ReLU) and _plain_slope(layer):
             return self._slope(float(layer.negative_slope), layer.name)
         copy = super()._layer(layer, inside)
-        # A user's subclass may do with its activation what it likes.
         if type(layer).call not in [known.call for known in ACTIVATED]:
+            # A user's subclass may do with its activation what it likes.
+            if isinstance(layer, ACTIVATED) and _leaky(function):
+                copy.activation = self._activation(function, f"{layer.name}__activation")
             return copy
         self.known[layer.name][1]["activation"] = "linear"
         if function is not keras.activations.linear:
@@ -274,6 +276,11 @@ class _Separated(ModelCopy):
 
 def _plain_slope(layer: keras.layers.Layer) -> bool:
     return bool(layer.negative_slope) and layer.max_value is None and not layer.threshold
+
+
+def _leaky(function: object) -> bool:
+    leaky = function is keras.activations.leaky_relu
+    return leaky or isinstance(function, keras.layers.LeakyReLU)
 
 
 def _config(layer: keras.Operation) -> dict[str, object]:

@@ -67,6 +67,15 @@ class LRN(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tests")
+class PlainDense(layers.Dense):
+    """A dense layer as Keras' own."""
+
+    def call(self, x: Any, training: Any = None) -> Any:
+        y = ops.matmul(x, self.kernel)
+        return self.activation(y if self.bias is None else y + self.bias)
+
+
+@keras.saving.register_keras_serializable("tests")
 class ForgetfulDense(layers.Dense):
     """A dense layer that has a bias, and does not add it."""
 

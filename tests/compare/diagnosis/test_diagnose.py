@@ -20,7 +20,7 @@ from lasport.compare.metrics import STRUCTURE_BOUND
 from lasport.errors import ComparisonError, UsageError
 from tests.compare.diagnosis import ports
 from tests.compare.diagnosis.mistakes import DOUBLE, SINGLE, Mistake
-from tests.compare.diagnosis.ports import LRN, STYLES, HastyDense, build, load_net
+from tests.compare.diagnosis.ports import LRN, STYLES, HastyDense, PlainDense, build, load_net
 
 RIGHT = [(name, style) for name, styles in STYLES.items() for style in styles]
 
@@ -158,8 +158,9 @@ def test_a_normalization_in_the_weights_before_it_is_right_in_inference_only():
 
 @pytest.mark.full
 def test_the_activation_of_a_layer_of_ones_own_stays_in_its_place():
-    right = build("digits", {"hidden3 class": type("Mine", (layers.Dense,), {})}, "inside")
-    assert lasport.diagnose(load_net("digits"), right)
+    for right in (type("Mine", (layers.Dense,), {}), PlainDense):
+        port = build("digits", {"hidden2 class": right, "hidden3 class": right}, "inside")
+        assert lasport.diagnose(load_net("digits"), port)
     hasty = build("digits", {"hidden2 class": HastyDense}, "inside")
     (cause,) = lasport.diagnose(load_net("digits"), hasty).causes
     assert cause.layers == ("hidden2",)
