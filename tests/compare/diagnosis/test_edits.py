@@ -83,7 +83,9 @@ TRANSFORMERS = (
 )
 
 
-@pytest.mark.parametrize(("says", "places", "border"), TRANSFORMERS, ids=lambda x: str(x)[:40])
+@pytest.mark.parametrize(
+    ("says", "places", "border"), TRANSFORMERS, ids=[says for says, *_ in TRANSFORMERS]
+)
 def test_transformers_are_changed_as_the_sentence_says(says, places, border):
     found = made_of(step_of("branches", "transformer"), says, IMAGES, THETA)
     np.testing.assert_allclose(found, sample(places, border), atol=1e-12)
