@@ -252,6 +252,11 @@ def test_gradients_can_be_left_out_and_the_report_says_so():
     assert without.ok
     assert "Gradients were not compared." in list(gaps(without))
     assert "Gradients were not compared." not in list(gaps(verify(case.network, passes=(1,))))
+    narrow = load_case("net_digits_float32")
+    for found, said in ((without, False), (verify(case.network, passes=(1,)), True)):
+        assert ("Gradients were compared in float64 only." in list(gaps(found))) is said
+    both = verify(narrow.network, oracle=narrow.record, passes=(1,))
+    assert "Gradients were compared in float64 only." not in list(gaps(both))
 
 
 def test_one_mode_alone_has_gradients_of_that_mode():
