@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from functools import cache, partial
-from typing import TypeAlias
+from functools import cache
 
 import numpy as np
 
 from lasport.compare.metrics import ROUNDING_FACTOR, measure
 from lasport.compare.places import Found, Place, places_of
 from lasport.compare.report import Comparison
-from lasport.compare.slopes import STEPS, Function, Slope, rough_slope_at_0, slope_at_0
+from lasport.compare.slopes import Function, rough_slope_at_0, slope_at_0
 from lasport.layers.recurrence import RecurrenceAttributes
 from lasport.oracles.forward import Forward
 from lasport.oracles.oracle import Oracle
@@ -23,14 +22,10 @@ from lasport.spec import Array, Network
 
 __all__ = ["ReferenceSlopes", "clipping_layers"]
 
-Way: TypeAlias = Callable[[Function], Slope]
-
 DIRECTIONS = 2
 # Nets of more numbers, parameters and outputs of layers, are asked roughly and in one direction
 # as long as nothing is wrong: a pass of theirs takes long.
 LARGE = 1_000_000
-# How the slopes of large nets are found: with 2 further passes, with 4, with up to 16.
-WAYS: tuple[Way, ...] = (rough_slope_at_0, partial(slope_at_0, steps=STEPS[-1:]), slope_at_0)
 # Of what such a slope may be expected to be: known no better than so, it is no evidence.
 UNKNOWN = 1e-5
 
@@ -101,12 +96,11 @@ class ReferenceSlopes:
             slopes are not known well enough.
         """
         places = self.known(gradients)
-        for way in WAYS if self.large else WAYS[-1:]:
-            whole = self._compared("all", "all", places, gradients, way)
-            if whole is not None and whole.ok:
-                return whole
-        if whole is None:
-            return None
+        whole = self._compared("all", "all", places, gradients, roughly=self.large)
+        if self.large and (whole is None or not whole.ok):
+            whole = self._compared("all", "all", places, gradients)
+        if whole is None or whole.ok:
+            return whole
         first = self._first_wrong(places, gradients)
         alone = self._compared(first.name, first.layer, [first], gradients)
         return whole if alone is None or alone.ok else alone
@@ -123,18 +117,23 @@ class ReferenceSlopes:
         layer: str,
         places: Sequence[Place],
         gradients: Found,
-        way: Way = slope_at_0,
+        *,
+        roughly: bool = False,
     ) -> Comparison | None:
         directions, key = range(self._directions), tuple(places)
         if key not in self._lines:
             self._lines[key] = [cache(self._along(places, n)) for n in directions]
-        with np.errstate(all="ignore"):
-            slopes = [way(line) for line in self._lines[key]]
-        values = np.array([slope.value for slope in slopes])
         actual = np.array([self._projected(places, gradients, n) for n in directions])
-        error = max(slope.error for slope in slopes)
         # A slope may be next to nothing by chance.
-        expected = max(self._expected(places, gradients), *np.abs(values), *np.abs(actual))
+        expected = max(self._expected(places, gradients), *np.abs(actual))
+        with np.errstate(all="ignore"):
+            slopes = [
+                rough_slope_at_0(line, UNKNOWN * expected) if roughly else slope_at_0(line)
+                for line in self._lines[key]
+            ]
+        values = np.array([slope.value for slope in slopes])
+        error = max(slope.error for slope in slopes)
+        expected = max(expected, *np.abs(values))
         if not error <= UNKNOWN * expected:
             return None
         self.resolution = error / expected if expected else 0.0

@@ -9,7 +9,7 @@ and the error says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -22,6 +22,8 @@ Function: TypeAlias = Callable[[float], tuple[float, float]]
 
 # Shorter ones step over fewer kinks and leave more rounding.
 STEPS = (1e-5, 1e-6, 1e-7, 1e-8)
+# So often the last of them is halved where kinks are dense.
+HALVINGS = 3
 # Such a relative error is good enough not to try a shorter step.
 GOOD = 1e-7
 
@@ -42,7 +44,7 @@ class Slope:
     error: float
 
 
-def slope_at_0(function: Function, steps: Sequence[float] = STEPS) -> Slope:
+def slope_at_0(function: Function) -> Slope:
     """Return the slope of a function at 0 as well as values tell.
 
     Central differences at two distances, extrapolated (Richardson). The error is how far
@@ -54,8 +56,6 @@ def slope_at_0(function: Function, steps: Sequence[float] = STEPS) -> Slope:
         Returns a value, and the sum of the magnitudes of the terms it is made
         of, which says how far rounding goes. Its argument should count as
         small below 1e-3. At 0 it is called once.
-    steps : sequence of float
-        The largest differences to be taken, in the order in which to try.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def slope_at_0(function: Function, steps: Sequence[float] = STEPS) -> Slope:
     """
     middle = function(0.0)
     best = Slope(np.nan, np.inf)
-    for step in steps:
+    for step in STEPS:
         found = _extrapolated(function, middle, step)
         # Where values are none, so is the error, and nothing is better.
         if found.error < best.error:
@@ -82,17 +82,20 @@ def slope_at_0(function: Function, steps: Sequence[float] = STEPS) -> Slope:
     return best
 
 
-def rough_slope_at_0(function: Function) -> Slope:
-    """Return the slope of a function at 0, to six digits or so, from three values.
+def rough_slope_at_0(function: Function, enough: float) -> Slope:
+    """Return the slope of a function at 0 from as few values as are enough: three, or some more.
 
     At the shortest step a function that is smooth is straight but for rounding. So the
     error is how far the slopes on the left and on the right are apart, curvature counting
-    like a kink.
+    like a kink. Where that is too much, half the step tells one from the other, and has
+    fewer kinks.
 
     Parameters
     ----------
     function : callable
-        As for :func:`slope_at_0`.
+        As for :func:`slope_at_0`; it should know what it was asked before.
+    enough : float
+        The error that does for the caller.
 
     Returns
     -------
@@ -100,12 +103,23 @@ def rough_slope_at_0(function: Function) -> Slope:
 
     Examples
     --------
-    >>> rough_slope_at_0(lambda t: (float(np.exp(t)), 1.0)).error < 1e-6
+    >>> rough_slope_at_0(lambda t: (float(np.exp(t)), 1.0), 1e-6).error < 1e-6
     True
     """
-    step = STEPS[-1]
-    value, terms = function(0.0)
+    middle, step = function(0.0), STEPS[-1]
+    best = _straight(function, middle, step)
+    for _ in range(HALVINGS):
+        if best.error <= enough:
+            break
+        closer = _extrapolated(function, middle, step), _straight(function, middle, step / 2)
+        best = min(best, *closer, key=lambda slope: slope.error)
+        step /= 2
+    return best
+
+
+def _straight(function: Function, middle: tuple[float, float], step: float) -> Slope:
     left, right = function(-step)[0], function(step)[0]
+    value, terms = middle
     bend = abs(right + left - 2 * value) / step
     return Slope((right - left) / (2 * step), bend + _rounding(terms, step))
 
