@@ -32,8 +32,6 @@ PROGRAM = Path(other_backend.__file__)
 REFUSED_BY_KERAS = {
     ("torch", "LayerNormalization"): "only trailing axes can be normalized over",
 }
-# Layers of lasport's that no golden net needs.
-IN_NO_NET: set[str] = set()
 
 pytestmark = [
     pytest.mark.backends,
@@ -88,7 +86,7 @@ def cover():
     chosen = []
     missing = set().union(*kinds.values())
     own = {kind[0] for kind in missing if isinstance(kind, tuple)} & set(keras_layers.__all__)
-    assert own == set(keras_layers.__all__) - {"LayerArgumentError"} - IN_NO_NET
+    assert own == set(keras_layers.__all__) - {"LayerArgumentError"}
     while missing:
         best = max(kinds, key=lambda key: len(kinds[key] & missing))
         chosen.append(best)
