@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -146,7 +147,7 @@ class Backward:
         moving = [v for node in nodes for v in kept(node.layer) if not v.trainable]
         with kept_state(moving if self._training else ()):
             for place, node in enumerate(nodes, start):
-                values |= node.play(values, self._training)
+                values |= {key: _read(x) for key, x in node.play(values, self._training).items()}
                 for key in (*node.inputs, *node.outputs):
                     if self._last.get(key, -1) <= place and key not in wanted:
                         values.pop(key, None)
@@ -163,6 +164,14 @@ class Backward:
     def _restart(self, moment: _Moment) -> None:
         for layer, turn in moment.turns.items():
             layer.turn = turn
+
+
+def _read(value: Any) -> Any:
+    """Return a value; of a variable that a layer hands out, what it holds.
+
+    In another window it is no variable any more, so that nothing is counted twice.
+    """
+    return tf.convert_to_tensor(value) if isinstance(value, keras.Variable) else value
 
 
 def _add(gradients: dict[int, tf.Tensor], key: int, gradient: tf.Tensor) -> None:
