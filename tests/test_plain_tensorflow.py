@@ -18,6 +18,8 @@ import lasport
 from lasport import demo
 from lasport.targets.keras_script import write_script
 
+pytestmark = pytest.mark.full
+
 LASPORT_IS_GONE = """
 import sys
 if NAMED:

@@ -143,8 +143,8 @@ def test_the_readme_says_what_goes_wrong(name, digits):
         assert difference == pytest.approx(far, abs=0.02)
 
 
-@pytest.mark.thinned(6)  # the quickest comes first
-@pytest.mark.parametrize("name", sorted(VARIANCES, key="population_statistics".__ne__))
+@pytest.mark.full
+@pytest.mark.parametrize("name", VARIANCES)
 def test_the_readme_says_what_lasport_says_of_each_mistake(name, digits):
     alpha = {"moving_average": 0.25}.get(name, 0.1)
     right, *mistakes = digits.what_is_said(import_module(name).build, name, alpha).items()

@@ -38,6 +38,7 @@ def test_evaluate_counts_what_theano_got_right(profile, compiled, digits):
     assert loss == pytest.approx(-np.log(picked).mean(), rel=1e-5)
 
 
+@pytest.mark.full
 def test_what_was_fitted_goes_back_to_lasagne(net, compiled, digits, tmp_path):
     model = compiled()
     model.fit(*digits[0], batch_size=64, verbose=0)

@@ -61,6 +61,7 @@ def assert_averages_are_lasagnes(path: Path) -> None:
         np.testing.assert_allclose(found, recorded[name], rtol=0, atol=BOUND * scale)
 
 
+@pytest.mark.full
 def test_two_workers_train_as_lasagne_did_in_one_process(run_python, tmp_path):
     saved = tmp_path / "trained.keras"
     program = [WORKERS, "--timeout", TIMEOUT, "2", TRAIN, "--output", str(saved)]

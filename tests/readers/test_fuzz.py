@@ -14,7 +14,7 @@ import pytest
 from tests.readers import fuzz
 
 ROOT = str(Path(__file__).parent.parent.parent)
-CASES = {"pickle": ["500"], "archive": ["1000"], "hdf5": ["600", "--batch", "150"]}
+CASES = {"pickle": ["250"], "archive": ["500"], "hdf5": ["300", "--batch", "150"]}
 
 
 @pytest.mark.parametrize("kind", CASES)
