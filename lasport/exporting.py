@@ -97,7 +97,7 @@ def export_weights(model: keras.Model, path: Path) -> None:
     Raises
     ------
     ExportError
-        If two weights have one path, or do not come back as they were.
+        If a weight does not come back as it was, as of two that have one path.
     """
     from lasport.targets.exports import arrays
 

@@ -294,8 +294,9 @@ def export(
     Returns
     -------
     Report
-        Of the outputs in inference mode, which agree. Its notes say what the
-        format does not hold.
+        Of the outputs, which agree: in inference mode, and of a SavedModel of a
+        net that draws nothing in training mode too. Its notes say what the format
+        does not hold.
 
     Raises
     ------
