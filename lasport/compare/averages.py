@@ -103,6 +103,11 @@ class Averages:
         self.computed = {dtype: forward.params_after() for dtype, forward in forwards.items()}
         self.passes += 1
 
+    def complete_pass(self) -> None:
+        """Make the next training pass whole."""
+        for _ in self.advance():
+            pass
+
     def _average(self, dtype: str, layer: Layer, x: Array) -> None:
         """Average a layer's variance, that of its input included."""
         a, variances = layer.attributes, self.variances[dtype]

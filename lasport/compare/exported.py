@@ -15,9 +15,8 @@ from lasport.compare.provenance import Provenance
 from lasport.compare.report import Report
 from lasport.compare.stages import Stages
 from lasport.compare.training import compare_outputs_after
-from lasport.compare.verify import check_record
+from lasport.compare.verify import begin_comparison
 from lasport.oracles.oracle import Oracle
-from lasport.oracles.record import Record
 from lasport.spec import Array, Network
 
 __all__ = ["ExportedPort", "Loaded", "verify_export"]
@@ -74,10 +73,7 @@ def verify_export(
     ComparisonError
         If the record is not one of this network.
     """
-    if isinstance(truth, Record):
-        check_record(network, truth)
-    stages = Stages(network, port, truth, by_layer=False)
-    stages.own_classes()
+    stages = begin_comparison(network, port, truth, by_layer=False)
     stages.guarded(stages.model_itself)
     unknown = _why_training_is_unknown(port, truth) if port.trainable else None
     trained = port.trainable and unknown is None
@@ -117,7 +113,6 @@ def _compare_training(stages: Stages, port: ExportedPort) -> None:
     stages.compare_outputs("training", "model", port.dtype, given, expected)
     averages, loaded = Averages(stages.network, stages.oracle, stages.params_given), port.loaded()
     loaded.run(averages.batch(), training=True)
-    for _ in averages.advance():
-        pass
+    averages.complete_pass()
     after = loaded.run(stages.oracle.inputs, training=False)
     compare_outputs_after(stages, averages, {port.dtype: after})

@@ -12,10 +12,10 @@ from lasport.compare.provenance import Provenance
 from lasport.compare.report import Report
 from lasport.compare.stages import Stages
 from lasport.compare.training import compare_outputs_after
-from lasport.compare.verify import check_passes, check_record
+from lasport.compare.verify import begin_comparison, check_passes
 from lasport.layers.normalization import BatchNormAttributes
 from lasport.oracles.oracle import Oracle
-from lasport.oracles.record import MODES, Mode, Record
+from lasport.oracles.record import MODES, Mode
 from lasport.spec import Array, Network
 
 __all__ = ["Program", "verify_program"]
@@ -79,10 +79,7 @@ def verify_program(
         For an unknown mode, or a number of passes below 1.
     """
     passes = check_passes(modes, passes)
-    if isinstance(truth, Record):
-        check_record(network, truth)
-    stages = Stages(network, port, truth, by_layer=False)
-    stages.own_classes()
+    stages = begin_comparison(network, port, truth, by_layer=False)
     for mode in modes:
         progress(mode)
         stages.guarded(_compare_outputs, stages, port, mode)
@@ -121,8 +118,7 @@ def _compare_after_steps(stages: Stages, port: Program, passes: Sequence[int]) -
     try:
         for number in range(1, max(passes) + 1):
             port.advance(averages.batch())
-            for _ in averages.advance():
-                pass
+            averages.complete_pass()
             if number in passes:
                 found = port.outputs(stages.oracle.inputs, training=False)
                 compare_outputs_after(stages, averages, {port.dtype: found})

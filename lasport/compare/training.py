@@ -73,8 +73,7 @@ class _Judged:
     def advance(self) -> None:
         """Make the next pass, if the comparison of the port did not."""
         if self.needed and not self.shared:
-            for _ in self.averages.advance():
-                pass
+            self.averages.complete_pass()
 
     def compare(self) -> None:
         """Compare what was recorded with the reference."""

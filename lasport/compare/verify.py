@@ -21,7 +21,7 @@ from lasport.oracles.oracle import Oracle
 from lasport.oracles.record import MODES, Mode, Record
 from lasport.spec import Network
 
-__all__ = ["check_passes", "check_record", "verify_port"]
+__all__ = ["begin_comparison", "check_passes", "check_record", "verify_port"]
 
 Progress = Callable[[str], None]
 
@@ -78,10 +78,7 @@ def verify_port(
         For an unknown mode, or a number of passes below 1.
     """
     passes = check_passes(modes, passes)
-    if isinstance(record, Record):
-        check_record(network, record)
-    stages = Stages(network, port, record, by_layer=not outputs_only)
-    stages.own_classes()
+    stages = begin_comparison(network, port, record, by_layer=not outputs_only)
     hidden = [layer.name for layer in network.layers if layer.name not in port.shown_layers]
     if hidden and not outputs_only:
         stages.add_problem(
@@ -123,6 +120,21 @@ def verify_port(
         tuple(stages.evidence.statistics.values()),
         stages.evidence.worst,
     )
+
+
+def begin_comparison(network: Network, port: Port, truth: Oracle, *, by_layer: bool) -> Stages:
+    """Return a comparison in which nothing was compared yet; see :class:`Stages`.
+
+    Raises
+    ------
+    ComparisonError
+        If the oracle is a record, and not one of this network.
+    """
+    if isinstance(truth, Record):
+        check_record(network, truth)
+    stages = Stages(network, port, truth, by_layer=by_layer)
+    stages.own_classes()
+    return stages
 
 
 def check_passes(modes: Sequence[Mode], passes: Sequence[int]) -> list[int]:
